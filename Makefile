@@ -1,0 +1,47 @@
+# Everything works from a fresh clone; each target first makes its environment.
+#
+#   make demo              a real three-member etcd cluster, measured; DURATION=30 stops by itself
+#   make test              the whole suite, on recorded pages and on real clusters
+#   make check             lint and types
+#   make wheel             the package that `agent integration install -w` takes, in dist/
+#   make clean             remove what these made
+#
+# PYTHON names the interpreter for the environment (3.11 to 3.13), ETCD_BIN another etcd.
+
+PYTHON ?= python3
+DURATION ?=
+VENV := .venv
+RUN := $(VENV)/bin/python
+PIP := $(RUN) -m pip --disable-pip-version-check
+
+.PHONY: demo test check wheel env clean
+.DEFAULT_GOAL := demo
+
+demo: env
+	@$(RUN) -m lab.demo $(if $(DURATION),--duration $(DURATION))
+
+test: env
+	@$(RUN) -m pytest
+
+check: env
+	@$(RUN) -m ruff check .
+	@$(RUN) -m ruff format --check .
+	@$(RUN) -m mypy
+
+wheel: env
+	@$(RUN) -m build --wheel --outdir dist .
+
+env: $(VENV)/ready
+
+$(VENV)/ready: setup.py pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "make: $(PYTHON) is not Python 3.11 to 3.13; name another, for example: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
+	@echo "Preparing the environment in $(VENV) (a minute or two, once) ..."
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV) \
+		|| { echo "make: $(PYTHON) cannot make environments; on Debian: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+	@$(PIP) install --quiet --editable '.[standalone,lab,test,lint]'
+	@touch $@
+
+clean:
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
