@@ -1,0 +1,48 @@
+"""What can go wrong with a target, by whose fault it is.
+
+    EtcdLatencyError
+    ├── TargetError          one target could not be measured; the others can
+    │   ├── Unreachable      no connection: nothing listens, no route, no such name
+    │   ├── TimedOut         a connection, but no complete answer in time
+    │   ├── TlsRefused       certificates: ours, theirs, or the files that we were given
+    │   ├── Refused          an HTTP answer other than 200
+    │   └── BadPage          an answer of 200 that is not a page of etcd metrics
+    └── NothingReached       no target at all could be measured; the run fails
+
+A wrong configuration is base's own `ConfigurationError`, which the Agent knows.
+Messages are for the operator: they say what is the case and what to do about it.
+"""
+
+from __future__ import annotations
+
+
+class EtcdLatencyError(Exception):
+    """The root of what this package raises itself."""
+
+
+class TargetError(EtcdLatencyError):
+    """One target could not be measured; the message names no target, its submitter does."""
+
+
+class Unreachable(TargetError):
+    """No connection came about."""
+
+
+class TimedOut(TargetError):
+    """The connection stands, the answer is missing or incomplete."""
+
+
+class TlsRefused(TargetError):
+    """One side does not accept the other's certificate, or a file of ours cannot be used."""
+
+
+class Refused(TargetError):
+    """The server answered with an HTTP status other than 200."""
+
+
+class BadPage(TargetError):
+    """The server answered 200, but not with metrics of etcd."""
+
+
+class NothingReached(EtcdLatencyError):
+    """No configured target could be measured in this run."""
