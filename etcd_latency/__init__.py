@@ -1,0 +1,19 @@
+"""Why etcd is slow, which member it is, and how far it is from hurting: a Datadog Agent check.
+
+A run, from left to right; nothing points back:
+
+    config   the options as written -> what each target is and how it is reached
+    fetch    the page of every target, side by side, under one deadline; a failure is a value
+    scrape   page text -> metrics under the names of `catalog`, with base's OpenMetrics V2
+    submit   which targets could not be measured, and what to do about it
+    check    the Agent's shell that runs these in turn; `cli` runs it without an Agent
+"""
+
+from etcd_latency.__about__ import __version__
+from etcd_latency.check import EtcdLatencyCheck
+
+# Base finds the configuration models and the version through the module of the class, and takes that to
+# be a package directly below the root: here, not in `etcd_latency.check`.
+EtcdLatencyCheck.__module__ = __name__
+
+__all__ = ["EtcdLatencyCheck", "__version__"]

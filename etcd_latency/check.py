@@ -1,0 +1,81 @@
+"""The Agent's shell around a run; what happens in one reads as `check()`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from datadog_checks.base import ConfigurationError
+from datadog_checks.base.checks.openmetrics.v2.base import OpenMetricsBaseCheckV2
+
+from etcd_latency import catalog, submit
+from etcd_latency.config import Config, configure
+from etcd_latency.config_models import InstanceConfig, SharedConfig
+from etcd_latency.errors import NothingReached, TargetError
+from etcd_latency.fetch import Client, Fetcher
+from etcd_latency.model import Target
+from etcd_latency.scrape import PageScraper
+
+
+class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
+    """Measures one etcd cluster: one instance of the configuration, all of its members."""
+
+    __NAMESPACE__ = "etcd_latency"
+
+    # Base limits a run to 2000 series, which two members exceed. Here a user sets a limit, or none.
+    DEFAULT_METRIC_LIMIT = 0
+
+    def configure_scrapers(self) -> None:
+        """Decide, before the first run, all that does not change from run to run."""
+        shared, instance = self._models()
+        try:
+            self._decide(configure(shared, instance), {"use_agent_proxy": shared.use_agent_proxy})
+        except ConfigurationError:
+            raise
+        except (TypeError, ValueError) as error:
+            # Base's own readers of metric and authentication options raise these.
+            raise ConfigurationError(str(error)) from error
+        except ImportError as error:
+            first_line = str(error).partition("\n")[0]
+            raise ConfigurationError(
+                f"`auth_type` needs a Python package that is not installed: {first_line}"
+            ) from error
+
+    def check(self, _: Any) -> None:
+        """One run: ask all members at once, submit each page, say who could not be measured."""
+        failures: dict[Target, TargetError] = {}
+        for target, answer in self._fetch(self._clients).items():
+            try:
+                self.scrapers[target.page_url].submit(answer)
+            except TargetError as error:
+                failures[target] = error
+                submit.not_connected(self, target, error)
+            else:
+                submit.connected(self, target)
+        if len(failures) == len(self.scrapers):
+            raise NothingReached("\n".join(f"{target}: {error}" for target, error in failures.items()))
+
+    def load_configuration_models(self, package_path: str | None = None) -> None:
+        """Base's models and typo warnings for the instance, and the same warnings for what is nested in it."""
+        super().load_configuration_models(package_path)
+        _, instance = self._models()
+        for block in ("apiserver", "controller_manager"):
+            self.log_typos_in_options(self.instance.get(block), getattr(instance, block), block)
+        for raw, member in zip(self.instance["members"], instance.members, strict=True):
+            self.log_typos_in_options(raw if isinstance(raw, dict) else {}, member, "members")
+
+    def _models(self) -> tuple[SharedConfig, InstanceConfig]:
+        return self._config_model_shared, self._config_model_instance
+
+    def _decide(self, config: Config, agent: dict[str, Any]) -> None:
+        for options in config.http.values():
+            for secret in filter(None, map(options.get, ("password", "tls_private_key_password"))):
+                self.register_secret(secret)
+        families = catalog.load("etcd").families
+        if config.go_metrics:
+            families += catalog.load("go").families
+        options = {**config.scrape, "metrics": catalog.metrics_option(families)}
+        self.scrapers = {target.page_url: PageScraper(self, target, options) for target in config.members}
+        self._clients = [Client(target, config.http[target], agent, self.log) for target in config.members]
+        self._fetch = Fetcher()
+        for block in config.not_used_yet:
+            self.warning("`%s` is read, but this version does not measure it yet", block)

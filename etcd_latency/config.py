@@ -1,0 +1,130 @@
+"""From the options as written to the values that a run works with: inheritance, defaults, tags.
+
+The option names, types and error texts are in `config_models`; what an option does to the scrape is
+base's OpenMetrics V2. Here it is decided, once, which value holds where.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from etcd_latency.config_models import HttpOptions, InstanceConfig, Member, Options, ScrapeOptions, SharedConfig
+from etcd_latency.model import Target
+
+HTTP_OPTIONS = frozenset(HttpOptions.model_fields)
+SCRAPE_OPTIONS = frozenset(ScrapeOptions.model_fields)
+
+HTTP_DEFAULTS = {
+    option: HttpOptions.model_fields[option].default for option in ("timeout", "persist_connections", "allow_redirects")
+}
+"""The defaults that the check relies on, or that are not base's: connections are kept, because a TLS
+handshake costs etcd more than a page; redirects are not followed, because neither etcd nor Kubernetes
+sends one and a credential must not follow it elsewhere."""
+
+BUNDLES = tuple(
+    map(
+        frozenset,
+        (
+            ("timeout", "connect_timeout", "read_timeout"),
+            ("tls_verify", "tls_ca_cert", "tls_intermediate_ca_certs"),
+            ("tls_cert", "tls_private_key", "tls_private_key_password"),
+            ("proxy", "skip_proxy"),
+            sorted(
+                option
+                for option in HTTP_OPTIONS
+                if option.startswith(("auth_", "kerberos_", "aws_", "ntlm_"))
+                or option in ("username", "password", "use_legacy_auth_encoding")
+            ),
+        ),
+    )
+)
+"""Options that only make sense together. A block that sets one of a bundle takes none of it from outside:
+its `timeout: 30` must not be cut short by an inherited `read_timeout: 5`, nor its certificate be paired
+with an inherited key."""
+
+RENAMED_LABELS = {
+    "From": "peer",
+    "Remote": "peer",
+    "To": "peer",
+    "version": "apply_version",
+    "API": "stream_api",
+    "Type": "stream_type",
+}
+"""etcd's labels under names that fit Datadog: one key for every pair of members, and none of the keys
+(`version`) that Datadog reserves for unified service tagging."""
+
+EXCLUDED_LABELS = ("Local",)
+"""`Local` repeats the member's own id on each of its pairs; `etcd_member` says it already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """One instance, decided: which targets, how to reach each, and how to scrape."""
+
+    cluster: str
+    members: tuple[Target, ...]
+    http: Mapping[Target, Mapping[str, Any]]
+    """For every target the options of its `RequestsWrapper`: those that somebody set, over `HTTP_DEFAULTS`."""
+    scrape: Mapping[str, Any]
+    """The OpenMetrics V2 options that hold for every member."""
+    go_metrics: bool
+    not_used_yet: tuple[str, ...]
+    """Blocks that are accepted and checked, but that this version does not measure."""
+
+
+def configure(shared: SharedConfig, instance: InstanceConfig) -> Config:
+    """Decide everything that does not change from run to run."""
+    outer = inherit(written(shared, HTTP_OPTIONS), written(instance, HTTP_OPTIONS))
+    tags = (*instance.tags, f"etcd_cluster:{instance.cluster}")
+    members = {target(member, tags, by_endpoint=instance.tag_by_endpoint): member for member in instance.members}
+    return Config(
+        cluster=instance.cluster,
+        members=tuple(members),
+        http={found: http_options(outer, written(member, HTTP_OPTIONS)) for found, member in members.items()},
+        scrape={
+            **written(instance, SCRAPE_OPTIONS),
+            "collect_histogram_buckets": instance.collect_histogram_buckets,
+            "exclude_labels": [*EXCLUDED_LABELS, *instance.exclude_labels],
+            "rename_labels": {**RENAMED_LABELS, **instance.rename_labels},
+        },
+        go_metrics=instance.go_metrics,
+        not_used_yet=tuple(block for block in ("apiserver", "controller_manager") if getattr(instance, block)),
+    )
+
+
+def target(member: Member, tags: tuple[str, ...], *, by_endpoint: bool) -> Target:
+    """A configured member as something to scrape; unnamed ones are called host:port."""
+    name = member.name or urlsplit(member.url).netloc
+    endpoint = (f"endpoint:{member.url}",) if by_endpoint else ()
+    return Target(
+        name=name,
+        url=member.url,
+        page_url=member.metrics_url or f"{member.url}/metrics",
+        tags=(*tags, f"etcd_member:{name}", *endpoint),
+    )
+
+
+def written(level: Options, options: frozenset[str]) -> dict[str, Any]:
+    """Those of the options that were written down at one level, under the names that base knows."""
+    return level.model_dump(include=set(options), exclude_unset=True, exclude_none=True)
+
+
+def http_options(*levels: Mapping[str, Any]) -> dict[str, Any]:
+    """What one target's `RequestsWrapper` is made with."""
+    options = HTTP_DEFAULTS | inherit(*levels)
+    if options.get("tls_verify") is False:
+        # Base verifies whenever it has a CA, whatever `tls_verify` says. The user's word counts.
+        options.pop("tls_ca_cert", None)
+    return options
+
+
+def inherit(*levels: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge option levels, the outermost first; see `BUNDLES` for what is not inherited piecemeal."""
+    merged: dict[str, Any] = {}
+    for level in levels:
+        replaced = frozenset().union(*(bundle for bundle in BUNDLES if bundle & level.keys()))
+        merged = {option: value for option, value in merged.items() if option not in replaced} | dict(level)
+    return merged

@@ -1,0 +1,276 @@
+"""The options a user may write, with their types, defaults and errors; base loads this module by its name.
+
+`InstanceConfig` is one entry of `instances`, `SharedConfig` is `init_config`. Both, and every block
+inside an instance, take base's HTTP options. `conf.yaml.example` documents each option, and a test
+keeps that file and these models the same.
+
+A wrong value becomes base's `ConfigurationError`, whose text names the option, the value and the fix.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from datadog_checks.base import ConfigurationError
+from datadog_checks.base.checks.base import GLOBAL_SECURE_FIELDS
+from datadog_checks.base.utils.models import validation
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from etcd_latency.option_types import (
+    AuthToken,
+    AuthType,
+    Ciphers,
+    ClientUrl,
+    ClientUrls,
+    Count,
+    File,
+    Flag,
+    Headers,
+    HostnameFormat,
+    Interval,
+    KerberosAuth,
+    Kibibytes,
+    LabelFilters,
+    MetricPatterns,
+    Metrics,
+    Mistake,
+    Name,
+    PageUrl,
+    Patterns,
+    Proxies,
+    Renames,
+    Seconds,
+    Secret,
+    Text,
+    Texts,
+    TlsVersions,
+    expect,
+    mistake_in,
+)
+
+Model = TypeVar("Model", bound=BaseModel)
+
+REQUIRED = {
+    "cluster": "cluster: prod-eu",
+    "members": "members: [https://10.0.0.1:2379]",
+    "url": "url: https://10.0.0.1:2379",
+    "endpoints": "endpoints: [https://10.0.0.1:6443]",
+}
+"""The options without a default, each with an example for the message that asks for it."""
+
+
+class Options(BaseModel):
+    """A mapping of options; an option without a value (`timeout:`) is one that is not set."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out_empty(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            raise Mistake("is not a mapping; write `option: value` lines")
+        return {option: value for option, value in values.items() if value is not None}
+
+
+class HttpOptions(Options):
+    """Base's HTTP, TLS, proxy and authentication options, as `RequestsWrapper` reads them."""
+
+    timeout: Seconds = 10
+    connect_timeout: Seconds | None = None
+    read_timeout: Seconds | None = None
+    persist_connections: Flag = True
+    allow_redirects: Flag = False
+    request_size: Kibibytes = 16
+    log_requests: Flag = False
+
+    tls_verify: Flag = True
+    tls_ca_cert: File | None = None
+    tls_intermediate_ca_certs: Texts | None = None
+    tls_cert: File | None = None
+    tls_private_key: File | None = None
+    tls_private_key_password: Secret | None = None
+    tls_validate_hostname: Flag = True
+    tls_use_host_header: Flag = False
+    tls_ignore_warning: Flag = False
+    tls_protocols_allowed: TlsVersions = ["SSLv3", "TLSv1.2", "TLSv1.3"]
+    tls_ciphers: Ciphers = "ALL"
+
+    headers: Headers | None = None
+    extra_headers: Headers | None = None
+    auth_type: AuthType = "basic"
+    username: Text | None = None
+    password: Secret | None = None
+    use_legacy_auth_encoding: Flag = True
+    auth_token: AuthToken | None = None
+    ntlm_domain: Text | None = None
+    kerberos_auth: KerberosAuth | None = None
+    kerberos_cache: File | None = None
+    kerberos_delegate: Flag = False
+    kerberos_force_initiate: Flag = False
+    kerberos_hostname: Text | None = None
+    kerberos_keytab: File | None = None
+    kerberos_principal: Text | None = None
+    aws_host: Text | None = None
+    aws_region: Text | None = None
+    aws_service: Text | None = None
+
+    proxy: Proxies | None = None
+    skip_proxy: Flag = False
+
+    @model_validator(mode="after")
+    def _a_key_has_its_certificate(self) -> Self:
+        if self.tls_private_key and not self.tls_cert:
+            raise Mistake("sets `tls_private_key` without `tls_cert`; set both, or neither", show=False)
+        return self
+
+
+class NestedOptions(HttpOptions):
+    """HTTP options below the top level of an instance, where base's gate for file paths does not look."""
+
+    @model_validator(mode="after")
+    def _files_come_from_trusted_providers(self, info: ValidationInfo) -> Self:
+        security = (info.context or {}).get("security_config")
+        for option in GLOBAL_SECURE_FIELDS & self.model_fields_set:
+            validation.security.check_field_trusted_provider(option, getattr(self, option), security)
+        return self
+
+
+class Member(NestedOptions):
+    """One etcd member: its client URL, and what is special about it."""
+
+    url: ClientUrl
+    metrics_url: PageUrl | None = None
+    name: Text | None = None
+
+
+class Endpoints(NestedOptions):
+    """A block for the API servers, or for the controller managers, of the cluster."""
+
+    endpoints: ClientUrls
+
+
+class ShareLabels(Options):
+    """What one metric shares with the others, by OpenMetrics V2."""
+
+    labels: list[str] | None = None
+    match: list[str] | None = None
+    values: list[int] | None = None
+
+
+class SharedConfig(HttpOptions):
+    """`init_config`: HTTP options for every instance of the file."""
+
+    use_agent_proxy: Flag = True
+    service: Text | None = None
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _tell_mistakes(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        return _or_configuration_error(values, handler, "init_config")
+
+
+class ScrapeOptions(Options):
+    """Base's OpenMetrics V2 options: which metrics of a page are submitted, and how."""
+
+    extra_metrics: Metrics = []
+    exclude_metrics: Patterns = []
+    exclude_metrics_by_labels: LabelFilters = {}
+    exclude_labels: Texts = []
+    include_labels: Texts = []
+    rename_labels: Renames = {}
+    share_labels: Annotated[
+        dict[str, Literal[True] | ShareLabels],
+        expect("a mapping of metric names to true, or to a mapping with `labels`, `match` and `values`"),
+    ] = {}
+    cache_shared_labels: Flag = True
+    tag_by_endpoint: Flag = True
+    ignore_tags: Patterns = []
+    hostname_label: Text | None = None
+    hostname_format: HostnameFormat | None = None
+    collect_histogram_buckets: Flag = False
+    non_cumulative_histogram_buckets: Flag = False
+    histogram_buckets_as_distributions: Flag = False
+    collect_histograms_as_distributions: Flag = False
+    collect_counters_with_distributions: Flag = False
+    use_process_start_time: Flag = False
+    raw_line_filters: Patterns = []
+    raw_metric_prefix: Text = ""
+    cache_metric_wildcards: Flag = True
+    use_latest_spec: Flag = False
+    target_info: Flag = False
+    telemetry: Flag = False
+
+
+class InstanceConfig(HttpOptions, ScrapeOptions):
+    """One entry of `instances`: one etcd cluster."""
+
+    cluster: Name
+    members: Annotated[
+        list[Annotated[Member, BeforeValidator(lambda value: {"url": value} if isinstance(value, str) else value)]],
+        Field(min_length=1),
+        expect("a list of client URLs with at least one entry; begin each with `- `"),
+    ]
+    apiserver: Endpoints | None = None
+    controller_manager: Endpoints | None = None
+
+    tags: Texts = []
+    service: Text | None = None
+    min_collection_interval: Interval = 15
+    empty_default_hostname: Flag = False
+    disable_generic_tags: Flag = False
+    enable_legacy_tags_normalization: Flag = True
+    metric_patterns: MetricPatterns | None = None
+    max_returned_metrics: Count = 0
+    go_metrics: Flag = False
+
+    @model_validator(mode="after")
+    def _members_differ(self) -> Self:
+        for option in ("url", "name"):
+            values = [value for member in self.members if (value := getattr(member, option)) is not None]
+            twice = next((value for value in values if values.count(value) > 1), None)
+            if twice is not None:
+                raise Mistake(f"lists two members with the {option} {twice}; remove one", show=False)
+        return self
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _tell_mistakes(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        return _or_configuration_error(values, handler, "instances")
+
+
+def _or_configuration_error(values: Any, handler: ModelWrapValidatorHandler[Model], section: str) -> Model:
+    try:
+        return handler(values)
+    except ValidationError as error:
+        mistakes = [_told(detail, section) for detail in error.errors()]
+        raise ConfigurationError("\n".join(mistakes)) from None
+
+
+def _told(detail: Any, section: str) -> str:
+    """One mistake as one line: the option, its value, and what to do."""
+    steps = [str(step + 1) if isinstance(step, int) else str(step) for step in detail["loc"]]
+    option = " -> ".join(steps) or section
+    if detail["type"] == "missing":
+        return f"`{option}` is missing; write, for example, `{REQUIRED[steps[-1]]}`"
+    mistake = mistake_in(detail)
+    if mistake is None:
+        return f"`{option}`: {detail['msg'].removeprefix('Value error, ')}"
+    if not mistake.show:
+        return f"`{option}` {mistake}"
+    return f"`{option}`: {_shown(detail['input'])} {mistake}"
+
+
+def _shown(value: Any) -> str:
+    """A value for a message, cut to a readable length."""
+    return textwrap.shorten(repr(value), 80, placeholder=" ...")

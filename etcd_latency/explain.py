@@ -1,0 +1,159 @@
+"""Errors of requests, urllib3, ssl and the socket layer, translated once into ours, with advice.
+
+The libraries wrap each other's errors three or four deep; what happened is told by the innermost. Each
+table below maps what identifies it to our words: what is the case, and what to do about it. The
+library's own words follow in brackets, for whoever searches for them.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+from collections.abc import Mapping
+from http import HTTPStatus
+from http.client import HTTPException
+from typing import Any
+
+import requests
+from urllib3.exceptions import TimeoutError as Urllib3Timeout
+
+from etcd_latency.certificates import expired_on
+from etcd_latency.errors import Refused, TargetError, TimedOut, TlsRefused, Unreachable
+
+SERVER_CERTIFICATE = {
+    9: "the server's certificate is not valid yet; compare the clocks of both hosts",
+    10: "the server's certificate has expired; renew it (kubeadm: kubeadm certs renew all)",
+    62: "the server's certificate is for another host name; use a name that is in it, or reissue it with this one",
+    64: "the server's certificate is for another IP address; use an address that is in it, or reissue it with this one",
+    **dict.fromkeys(
+        (18, 19, 20, 21),
+        "the server's certificate was not signed by the CA in `tls_ca_cert`; set it to the CA of this server "
+        "(kubeadm: /etc/kubernetes/pki/etcd/ca.crt)",
+    ),
+}
+"""By OpenSSL's X509_V_ERR code (openssl/x509_vfy.h)."""
+
+CLIENT_CERTIFICATE_ALERTS = re.compile(
+    "ALERT_(BAD_CERTIFICATE|CERTIFICATE_|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE|UNSUPPORTED_CERTIFICATE)"
+)
+"""TLS alerts (RFC 8446 section 6.2, as OpenSSL names them) with which a server turns a client away."""
+
+HANDSHAKE = (
+    (
+        "WRONG_VERSION_NUMBER|RECORD_LAYER_FAILURE|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST",
+        "the server does not speak TLS on this port; write http:// instead of https://",
+    ),
+    ("KEY_VALUES_MISMATCH", "`tls_private_key` does not belong to `tls_cert`; configure a pair"),
+    (
+        "ALERT|HANDSHAKE|PROTOCOL|CIPHER",
+        "client and server find no TLS version or cipher in common; see `tls_protocols_allowed` and `tls_ciphers`",
+    ),
+    (
+        "",
+        "`tls_ca_cert`, `tls_cert` or `tls_private_key` is not a PEM file, or `tls_private_key_password` is wrong",
+    ),
+)
+"""Any other reason of OpenSSL; the first pattern that is found in it counts."""
+
+STATUS = {
+    HTTPStatus.UNAUTHORIZED: "set credentials: `username` and `password`, or `auth_token`",
+    HTTPStatus.FORBIDDEN: "let this user read /metrics (Kubernetes: bind the ClusterRole system:monitoring)",
+    HTTPStatus.NOT_FOUND: "metrics are elsewhere; set `metrics_url` to what etcd has in --listen-metrics-urls",
+    HTTPStatus.MISDIRECTED_REQUEST: "use a host name that etcd's --host-whitelist lets in",
+    HTTPStatus.BAD_REQUEST: "if the server speaks TLS on this port, write https://",
+}
+
+
+def translate(error: Exception, url: str, options: Mapping[str, Any]) -> TargetError:
+    """What went wrong between us and `url`, for the operator who configured `options`."""
+    root = _innermost(error)
+    translated = _tls(root, options) or _network(root, url, options)
+    words = re.sub(r"//[^/@\s]*@", "//***@", str(root)) or type(root).__name__
+    return type(translated)(f"{translated} [{words}]")
+
+
+def refuse(response: requests.Response) -> Refused:
+    """The error for an answer that is not 200."""
+    status = response.status_code
+    where = response.headers.get("Location")
+    if where is not None:
+        return Refused(
+            f"HTTP {status}, moved to {where}: redirects are not followed; configure that URL, or set `allow_redirects`"
+        )
+    advice = STATUS.get(HTTPStatus(status)) if status in HTTPStatus._value2member_map_ else None
+    reason = f"HTTP {status} {response.reason or ''}".rstrip()
+    return Refused(f"{reason}: {advice or 'look into the log of the server'}")
+
+
+def _innermost(error: BaseException) -> BaseException:
+    seen = {id(error)}
+    while True:
+        inside = (getattr(error, "reason", None), error.__cause__, error.__context__, *error.args)
+        deeper = next((one for one in inside if isinstance(one, BaseException) and id(one) not in seen), None)
+        if deeper is None:
+            return error
+        seen.add(id(deeper))
+        error = deeper
+
+
+def _tls(root: BaseException, options: Mapping[str, Any]) -> TlsRefused | None:
+    if isinstance(root, ssl.SSLCertVerificationError):
+        return TlsRefused(SERVER_CERTIFICATE.get(root.verify_code, "the server's certificate could not be verified"))
+    if not isinstance(root, ssl.SSLError):
+        return None
+    reason = root.reason or ""
+    if CLIENT_CERTIFICATE_ALERTS.search(reason):
+        return TlsRefused(_client_certificate(options))
+    return TlsRefused(next(text for pattern, text in HANDSHAKE if re.search(pattern, reason)))
+
+
+def _client_certificate(options: Mapping[str, Any]) -> str:
+    path = options.get("tls_cert")
+    if not path:
+        return (
+            "the server wants a client certificate; set `tls_cert` and `tls_private_key` "
+            "(kubeadm: /etc/kubernetes/pki/etcd/healthcheck-client.crt and .key)"
+        )
+    end = expired_on(path)
+    if end is not None:
+        return f"the client certificate {path} expired on {end:%Y-%m-%d}; renew it"
+    return f"the server does not accept the client certificate {path}; its CA must be in etcd's --trusted-ca-file"
+
+
+def _network(root: BaseException, url: str, options: Mapping[str, Any]) -> TargetError:
+    if isinstance(root, ConnectionRefusedError):
+        return Unreachable("nothing listens there; is the process running, on this address and port?")
+    if isinstance(root, socket.gaierror):
+        return Unreachable("the host name does not resolve; correct it, or the DNS of this host")
+    if isinstance(root, requests.Timeout | Urllib3Timeout | TimeoutError):
+        return timed_out(options)
+    if isinstance(root, ConnectionError | HTTPException):
+        return _cut_off(url, options)
+    if isinstance(root, OSError):
+        return Unreachable("no connection to this host and port; is the network between them up?")
+    return Unreachable(f"the request failed with {type(root).__name__}")
+
+
+def timed_out(options: Mapping[str, Any]) -> TimedOut:
+    """The error for a target from which nothing, or not all, came in time."""
+    limit = patience(options)
+    return TimedOut(
+        f"no answer within {limit:g} s; is the process hung, its host down or overloaded, or a firewall in between?"
+    )
+
+
+def patience(options: Mapping[str, Any]) -> float:
+    """How long a target may take in all, in seconds: the longest of its time-outs."""
+    whole = float(options["timeout"])
+    return max(float(options.get("connect_timeout", whole)), float(options.get("read_timeout", whole)))
+
+
+def _cut_off(url: str, options: Mapping[str, Any]) -> TargetError:
+    if url.startswith("http:"):
+        return Unreachable("the server closed the connection without an answer; if it speaks TLS, write https://")
+    if not options.get("tls_cert"):
+        # With TLS 1.3 a client learns that it needed a certificate only when it reads: as an alert,
+        # or, when the server closed first, as a reset.
+        return TlsRefused(f"the server cut the connection; {_client_certificate(options)}")
+    return Unreachable("the connection broke before the answer was complete; is the process restarting?")

@@ -1,0 +1,116 @@
+"""A run as text: for people as `agent check` would tell it, one column a member; for programs as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
+from etcd_latency.standalone import Metric, Run, ServiceCheck
+
+STATUS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+NAMESPACE = "etcd_latency."
+COLUMN_TAG = "etcd_member:"
+
+Row = tuple[tuple[str, ...], dict[str, float]]
+"""What tells a series from its siblings, and its value by column."""
+
+
+def as_json(run: Run) -> str:
+    """One object on one line."""
+    return json.dumps(
+        {
+            "metrics": [_public(metric) for metric in run.metrics],
+            "service_checks": [_public(check) for check in run.service_checks],
+            "events": list(run.events),
+            "errors": list(run.errors),
+        }
+    )
+
+
+def as_text(run: Run, *, show_all: bool = False) -> str:
+    """Sections as `agent check` has them; labelled series that are 0 everywhere are counted, unless `show_all`."""
+    sections = [
+        ["=== Series ===", *_series(run.metrics, show_all=show_all)],
+        ["=== Service checks ===", *_service_checks(run.service_checks)],
+        ["=== Events ===", *(str(event.get("msg_title", event)) for event in run.events)] if run.events else [],
+        ["=== Errors ===", *run.errors] if run.errors else [],
+        [
+            "=== Summary ===",
+            f"  Metric samples: {len(run.metrics):,}",
+            f"  Service checks: {len(run.service_checks):,}",
+            f"  Events:         {len(run.events):,}",
+            f"  Errors:         {len(run.errors):,}",
+            f"  Run time:       {run.seconds:.3f} s",
+        ],
+    ]
+    return "\n\n".join("\n".join(section) for section in sections if section)
+
+
+def _public(value: Metric | ServiceCheck) -> dict[str, Any]:
+    return {field: getattr(value, field) for field in value.__dataclass_fields__}
+
+
+def _service_checks(checks: Sequence[ServiceCheck]) -> Iterator[str]:
+    for check in sorted(checks, key=lambda check: (-check.status, check.name, check.tags)):
+        yield f"  {STATUS[check.status]:8}  {check.name}  {' '.join(check.tags)}"
+        if check.message:
+            yield f"            {check.message}"
+
+
+def _series(metrics: Sequence[Metric], *, show_all: bool) -> Iterator[str]:
+    if not metrics:
+        yield "  none"
+        return
+    shared = frozenset.intersection(*(frozenset(metric.tags) for metric in metrics))
+    columns = sorted({_column(metric) for metric in metrics})
+    yield f"  tags of all: {' '.join(sorted(shared)) or 'none'}"
+    yield _line("", "type", columns)
+    for (name, kind), samples in groupby(sorted(metrics, key=_name_and_kind), key=_name_and_kind):
+        yield from _block(name.removeprefix(NAMESPACE), kind, list(_rows(samples, shared)), columns, show_all=show_all)
+
+
+def _block(name: str, kind: str, rows: list[Row], columns: list[str], *, show_all: bool) -> Iterator[str]:
+    """One metric: on one line if nothing but the member tells its series apart, else a line each."""
+    if [labels for labels, _ in rows] == [()]:
+        yield _line(name, kind, [_number(rows[0][1].get(column)) for column in columns])
+        return
+    yield _line(name, kind, [])
+    hidden = 0
+    for labels, values in rows:
+        if show_all or any(values.values()):
+            yield _line("  " + " ".join(labels), "", [_number(values.get(column)) for column in columns])
+        else:
+            hidden += len(values)
+    if hidden:
+        yield f"    {hidden} series at 0 (--all shows them)"
+
+
+def _rows(samples: Iterable[Metric], shared: frozenset[str]) -> Iterator[Row]:
+    rows: dict[tuple[str, ...], dict[str, float]] = {}
+    for sample in samples:
+        labels = tuple(
+            sorted(tag for tag in set(sample.tags) - shared if not tag.startswith((COLUMN_TAG, "endpoint:")))
+        )
+        rows.setdefault(labels, {})[_column(sample)] = sample.value
+    yield from sorted(rows.items())
+
+
+def _name_and_kind(metric: Metric) -> tuple[str, str]:
+    return metric.name, metric.type
+
+
+def _column(metric: Metric) -> str:
+    return next((tag.removeprefix(COLUMN_TAG) for tag in metric.tags if tag.startswith(COLUMN_TAG)), "")
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value == int(value) else f"{value:,.6g}"
+
+
+def _line(name: str, kind: str, values: Sequence[str]) -> str:
+    cells = "".join(f" {value:>18}" for value in values)
+    return f"  {name:<58} {kind:<15}{cells}".rstrip()

@@ -1,0 +1,67 @@
+"""Base's OpenMetrics V2 scraper, fed with an answer that has been fetched already.
+
+All of base's conventions hold: what becomes of a counter or a histogram, labels to tags, first values of
+counters, every option. What differs is where the page comes from, and that a page is taken whole or not
+at all: base submits what stands above a broken line and then fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from datadog_checks.base.checks.openmetrics.v2.base import OpenMetricsBaseCheckV2
+from datadog_checks.base.checks.openmetrics.v2.scraper import OpenMetricsScraper
+from prometheus_client import Metric
+
+from etcd_latency.errors import BadPage
+from etcd_latency.model import Answer, Failure, Page, Target
+
+ETCD_MARK = b"etcd_"
+"""Stands in the page of every member; a page without it is somebody else's."""
+
+
+class PageScraper(OpenMetricsScraper):
+    """Submits the pages of one target, run after run."""
+
+    def __init__(self, check: OpenMetricsBaseCheckV2, target: Target, options: Mapping[str, Any]) -> None:
+        # Base's own endpoint tag would be the page's URL; a target brings all of its tags along.
+        super().__init__(
+            check,
+            {**options, "openmetrics_endpoint": target.page_url, "tags": list(target.tags), "tag_by_endpoint": False},
+        )
+        self.target = target
+        self.answer: Answer | None = None
+
+    def submit(self, answer: Answer) -> None:
+        """Submit a page's metrics; raise the `TargetError` of a failure or of a bad page.
+
+        A failure comes here, too: after a gap base must not flush the first value of a new counter.
+        """
+        self.answer = answer
+        try:
+            self.scrape()
+        finally:
+            self.answer = None
+
+    def parse_metrics(self) -> Iterator[Metric]:
+        page = self._page()
+        self._content_type = page.content_type
+        if self.enable_telemetry:
+            self.gauge("telemetry.payload.size", len(page.body), tags=self.tags)
+        if ETCD_MARK not in page.body:
+            raise BadPage("the page has no metric of etcd; is this the URL of an etcd member?")
+        try:
+            yield from list(super().parse_metrics())
+        except Exception as error:
+            raise BadPage(f"the page cannot be parsed; is this etcd's /metrics? [{error}]") from error
+
+    def stream_connection_lines(self) -> Iterator[str]:
+        """The page's lines. They end at a line feed and nowhere else: a label value may hold U+2028."""
+        yield from self._page().body.decode("utf-8", errors="replace").removesuffix("\n").split("\n")
+
+    def _page(self) -> Page:
+        if isinstance(self.answer, Failure):
+            raise self.answer.error
+        assert self.answer is not None, "submit() sets the answer"  # noqa: S101 - an invariant for the type checker
+        return self.answer
