@@ -1,0 +1,188 @@
+"""`make demo`: a real etcd cluster under load, measured by the check, as a table that refreshes."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.panel import Panel
+from rich.table import Table
+
+from lab import cluster, load
+from lab.agent import Agent, Flush
+from lab.cluster import Cluster
+from lab.process import LabError
+
+INTERVAL_SECONDS = 5.0
+MISSING = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the table: what it shows of a member, and from which value on that is too much."""
+
+    title: str
+    value: Callable[[Flush, str], float | None]
+    form: str
+    limit: float | None = None
+
+
+def _milliseconds(name: str) -> Callable[[Flush, str], float | None]:
+    def value(flush: Flush, member: str) -> float | None:
+        mean = flush.mean(name, member)
+        return None if mean is None else mean * 1000
+
+    return value
+
+
+def _handled(method: str) -> Callable[[Flush, str], float | None]:
+    return lambda flush, member: flush.rate("grpc.server.handled.count", member, f"grpc_method:{method}")
+
+
+def _ratio(part: str, whole: str) -> Callable[[Flush, str], float | None]:
+    def value(flush: Flush, member: str) -> float | None:
+        used, limit = flush.value(part, member), flush.value(whole, member)
+        return None if used is None or not limit else used / limit * 100
+
+    return value
+
+
+def _apply_lag(flush: Flush, member: str) -> float | None:
+    committed, applied = (flush.value(f"server.proposals.{stage}", member) for stage in ("committed", "applied"))
+    return None if committed is None or applied is None else committed - applied
+
+
+def _megabytes(name: str) -> Callable[[Flush, str], float | None]:
+    def value(flush: Flush, member: str) -> float | None:
+        size = flush.value(name, member)
+        return None if size is None else size / 1e6
+
+    return value
+
+
+COLUMNS = (
+    Column("fsync\nms", _milliseconds("disk.wal_fsync.duration"), "{:.2f}", 10),
+    Column("commit\nms", _milliseconds("disk.backend_commit.duration"), "{:.2f}", 25),
+    Column("RTT\nms", _milliseconds("network.peer.round_trip_time.duration"), "{:.2f}", 50),
+    Column("puts\n/s", _handled("Put"), "{:.0f}"),
+    Column("reads\n/s", _handled("Range"), "{:.0f}"),
+    Column("apply\nlag", _apply_lag, "{:.0f}", 1000),
+    Column("db\nMB", _megabytes("mvcc.db.total_size"), "{:.1f}"),
+    Column("quota\n%", _ratio("mvcc.db.total_size", "server.quota_backend"), "{:.2f}", 80),
+    Column("fds\n%", _ratio("process.open_fds", "process.max_fds"), "{:.2f}", 80),
+    Column("watch\n", lambda flush, member: flush.value("mvcc.watchers", member), "{:.0f}"),
+    Column("RSS\nMB", _megabytes("process.resident_memory"), "{:.0f}"),
+)
+"""Limits are etcd's documented ones: fsync 10 ms, backend commit 25 ms; OpenShift's 50 ms for the round trip."""
+
+
+def introduction(lab: Cluster) -> Panel:
+    """The first screen: what is being seen."""
+    members = "\n".join(f"  {member.name}  {member.client_url}" for member in lab.members)
+    return Panel(
+        f"A real etcd {lab.version} cluster over mutual TLS, under light load:\n{members}\n\n"
+        f"The check measures it every {INTERVAL_SECONDS:g} s, as inside the Agent. A row is a member.\n\n"
+        "  fsync   a write reaches the disk of the write-ahead log; good below 10 ms\n"
+        "  commit  a batch reaches the database file; good below 25 ms\n"
+        "  RTT     the round trip to the other members, told after half a minute\n"
+        "  lag     entries committed but not applied; at 5000 etcd turns writes away\n\n"
+        "Times are means since the run before, so they begin with run 2.\n"
+        "Red is beyond its limit. Ctrl-C stops and removes everything.",
+        title="etcd_latency",
+        title_align="left",
+        expand=False,
+    )
+
+
+def table(lab: Cluster, flush: Flush, number: int) -> RenderableType:
+    """One run: a row for every member, and below it what could not be measured."""
+    grid = Table(title=f"run {number}", title_justify="left", caption_justify="left", box=None, padding=(0, 1, 0, 0))
+    grid.add_column("member\n", style="bold")
+    grid.add_column("role\n")
+    for column in COLUMNS:
+        grid.add_column(column.title, justify="right")
+    for member in lab.members:
+        tag = f"etcd_member:{member.name}"
+        grid.add_row(member.name, _role(flush, tag), *(_cell(column, flush, tag) for column in COLUMNS))
+    result = flush.run
+    problems = [f"[red]{check.message}[/red]" for check in result.service_checks if check.message]
+    grid.caption = f"{len(result.metrics):,} metrics in {result.seconds * 1000:.0f} ms"
+    return Group(grid, *problems)
+
+
+def _role(flush: Flush, member: str) -> str:
+    match flush.value("server.is_leader", member):
+        case None:
+            return "[red]down[/red]"
+        case 1.0:
+            return "leader"
+    return "follower" if flush.value("server.has_leader", member) else "[red]no leader[/red]"
+
+
+def _cell(column: Column, flush: Flush, member: str) -> str:
+    value = column.value(flush, member)
+    if value is None:
+        return MISSING
+    text = column.form.format(value)
+    return f"[red]{text}[/red]" if column.limit is not None and value > column.limit else text
+
+
+def runs(agent: Agent, duration: float | None) -> Iterator[tuple[int, Flush]]:
+    """A flush every interval, until the duration is over."""
+    started = time.monotonic()
+    number = 0
+    while duration is None or time.monotonic() - started < duration:
+        number += 1
+        yield number, agent.flush()
+        due = started + number * INTERVAL_SECONDS
+        end = due if duration is None else min(due, started + duration)
+        time.sleep(max(0.0, end - time.monotonic()))
+
+
+def demonstrate(console: Console, duration: float | None) -> None:
+    """Set everything up, show run after run, take everything down."""
+    with ExitStack() as stack:
+        with console.status("Starting a three-member etcd cluster ..."):
+            lab = stack.enter_context(cluster.running())
+        stack.enter_context(load.running(lab))
+        console.print(introduction(lab))
+        agent = Agent(lab.instance())
+        # On a terminal one table refreshes in its place; into a file or a pipe, each run is printed.
+        live = stack.enter_context(Live(console=console, auto_refresh=False)) if console.is_terminal else None
+        for number, flush in runs(agent, duration):
+            shown = table(lab, flush, number)
+            if live:
+                live.update(shown, refresh=True)
+            else:
+                console.print(shown)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo; returns its exit code: 0, or 1 when the lab could not be set up."""
+    parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
+    parser.add_argument(
+        "--duration", type=float, metavar="SECONDS", help="stop by itself after this time (default: at Ctrl-C)"
+    )
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console = Console(width=None if sys.stdout.isatty() else 100)
+    try:
+        demonstrate(console, options.duration)
+    except KeyboardInterrupt:
+        pass
+    except LabError as error:
+        console.print(f"[red]demo:[/red] {error}")
+        return 1
+    console.print("Stopped; everything is removed.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
