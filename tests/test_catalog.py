@@ -1,0 +1,122 @@
+"""The catalogue against the field: recorded pages, and the table of all families of all versions."""
+
+from __future__ import annotations
+
+import csv
+import re
+
+import pytest
+import yaml
+
+from etcd_latency import catalog
+from tests.conftest import FIXTURES, recorded
+
+PAGES = sorted(str(path.relative_to(FIXTURES)).removesuffix(".prom.gz") for path in FIXTURES.glob("etcd-*/*.prom.gz"))
+SOURCES = ("etcd", "go")
+FAMILIES = [family for source in SOURCES for family in catalog.load(source).families]
+LEFT_OUT = {name for source in SOURCES for name in catalog.load(source).left_out}
+
+# Datadog's own list of units has hundreds; these are the ones that fit here.
+UNITS = {"second", "millisecond", "byte", "file", "request", "message", "operation", "transaction", "key", "event"}
+UNITS |= {"item", "connection", "error", "thread", "object", "percent", None}
+
+
+def declared(page: str) -> dict[str, str]:
+    """Family name to TYPE, as a recorded page declares them."""
+    return dict(re.findall(r"^# TYPE (\S+) (\S+)$", recorded(page).decode(), re.MULTILINE))
+
+
+def known_to_the_field() -> dict[str, str]:
+    """Family name to type, for every version of etcd."""
+    with (FIXTURES / "etcd_families.csv").open() as table:
+        return {row["family"]: row["type"] for row in csv.DictReader(table)}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_recorded_family_is_decided(page: str) -> None:
+    """What a real member exposes is either collected or left out with a reason."""
+    assert set(declared(page)) - {family.exposed for family in FAMILIES} - LEFT_OUT == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_kinds_are_those_of_the_page(page: str) -> None:
+    """A family that is a gauge on the page is one here, whatever its name says."""
+    types = declared(page)
+    assert {family.exposed: family.kind for family in FAMILIES if family.exposed in types} == {
+        family.exposed: types[family.exposed] for family in FAMILIES if family.exposed in types
+    }
+
+
+def test_every_family_of_every_version_is_decided() -> None:
+    """The field's table and the catalogue agree on names and kinds, each family decided exactly once."""
+    field = known_to_the_field()
+    collected = {family.exposed: family.kind for family in FAMILIES if family.exposed.startswith(("etcd_", "os_fd_"))}
+    assert {name: kind for name, kind in field.items() if name not in LEFT_OUT} == collected
+    assert set(collected) & LEFT_OUT == set()
+
+
+def test_names_are_unique() -> None:
+    """No two families become one metric, not even through the suffixes that are added later."""
+    suffixes = ("", ".count", ".sum", ".quantile", ".bucket", ".avg", ".p50", ".p95", ".p99")
+    derived = [
+        family.name + suffix for family in FAMILIES for suffix in (suffixes if family.kind == "histogram" else ("",))
+    ]
+    assert sorted(derived) == sorted(set(derived))
+
+
+def test_parsed_names_are_unique() -> None:
+    """Base keys its map by the parsed name, where a counter loses `_total`: none may hide another."""
+    parsed = [family.parsed for family in FAMILIES]
+    assert sorted(parsed) == sorted(set(parsed))
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_yaml_keys_are_unique(source: str) -> None:
+    """YAML keeps the last of two equal keys without a word; the file has each key once."""
+    text = (FIXTURES.parent.parent / "etcd_latency/catalog" / f"{source}.yaml").read_text()
+    keys = re.findall(r"^  (\w+):", text, re.MULTILINE)
+    raw = yaml.safe_load(text)
+    assert sorted(keys) == sorted([*raw["families"], *raw["left_out"]])
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.exposed)
+def test_entries_are_fit_for_metadata(family: catalog.Family) -> None:
+    """Names, units and help can go into metadata.csv as they are."""
+    assert re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+", family.name)
+    assert not family.name.endswith(("_total", "_seconds", "_bytes", ".count", ".sum"))
+    assert family.unit in UNITS
+    assert family.help.isascii()
+    assert 20 <= len(family.help) <= 160
+    assert not set(family.help) & set('|"\n')
+
+
+@pytest.mark.parametrize(
+    ("exposed", "name", "kind"),
+    [
+        ("process_open_fds", "process.open_fds", "gauge"),
+        ("process_max_fds", "process.max_fds", "gauge"),
+        ("process_resident_memory_bytes", "process.resident_memory", "gauge"),
+        ("etcd_disk_backend_commit_duration_seconds", "disk.backend_commit.duration", "histogram"),
+        ("etcd_disk_wal_fsync_duration_seconds", "disk.wal_fsync.duration", "histogram"),
+        ("etcd_mvcc_db_total_size_in_bytes", "mvcc.db.total_size", "gauge"),
+        ("etcd_mvcc_db_total_size_in_use_in_bytes", "mvcc.db.in_use_size", "gauge"),
+        ("etcd_server_quota_backend_bytes", "server.quota_backend", "gauge"),
+        ("etcd_network_peer_round_trip_time_seconds", "network.peer.round_trip_time.duration", "histogram"),
+        ("grpc_server_handled_total", "grpc.server.handled", "counter"),
+        ("grpc_server_started_total", "grpc.server.started", "counter"),
+        ("etcd_debugging_mvcc_watcher_total", "mvcc.watchers", "gauge"),
+        ("etcd_debugging_mvcc_slow_watcher_total", "mvcc.slow_watchers", "gauge"),
+        ("etcd_debugging_store_watchers", "store.watchers", "gauge"),
+        ("etcd_server_leader_changes_seen_total", "server.leader_changes", "counter"),
+        ("etcd_server_proposals_failed_total", "server.proposals.failed", "counter"),
+        ("etcd_server_proposals_committed_total", "server.proposals.committed", "gauge"),
+        ("etcd_server_proposals_applied_total", "server.proposals.applied", "gauge"),
+        ("etcd_server_proposals_pending", "server.proposals.pending", "gauge"),
+        ("etcd_server_has_leader", "server.has_leader", "gauge"),
+        ("etcd_server_is_leader", "server.is_leader", "gauge"),
+    ],
+)
+def test_names_that_users_were_promised(exposed: str, name: str, kind: str) -> None:
+    """The names of the design's table, which dashboards and monitors rely on."""
+    family = next(family for family in FAMILIES if family.exposed == exposed)
+    assert (family.name, family.kind) == (name, kind)

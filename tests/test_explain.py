@@ -1,0 +1,130 @@
+"""Library errors to advice; the real TLS errors are in test_real_cluster.py."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+import pytest
+import requests
+from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
+
+from etcd_latency.errors import TargetError, TimedOut, TlsRefused, Unreachable
+from etcd_latency.explain import patience, refuse, translate
+
+URL = "https://10.0.0.1:2379/metrics"
+
+
+def tls_error(reason: str) -> ssl.SSLError:
+    error = ssl.SSLError(1, f"[SSL: {reason}] words of OpenSSL")
+    error.reason = reason
+    return error
+
+
+def wrapped(error: Exception) -> Exception:
+    """As requests and urllib3 hand it on: as an argument, as `reason`, as cause."""
+    middle = MaxRetryError(None, URL, error)  # type: ignore[arg-type] # the pool is used for its name only
+    outer = requests.ConnectionError(middle)
+    outer.__cause__ = middle
+    return outer
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "words"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), Unreachable, "nothing listens there"),
+        (socket.gaierror(-2, "Name or service not known"), Unreachable, "does not resolve"),
+        (OSError(113, "No route to host"), Unreachable, "no connection to this host"),
+        (TimeoutError("timed out"), TimedOut, "no answer within 7 s"),
+        (requests.ReadTimeout("read"), TimedOut, "no answer within 7 s"),
+        (ConnectionResetError(104, "reset"), TlsRefused, "wants a client certificate"),
+        (tls_error("TLSV13_ALERT_CERTIFICATE_REQUIRED"), TlsRefused, "wants a client certificate"),
+        (tls_error("SSLV3_ALERT_BAD_CERTIFICATE"), TlsRefused, "wants a client certificate"),
+        (tls_error("WRONG_VERSION_NUMBER"), TlsRefused, "does not speak TLS"),
+        (tls_error("RECORD_LAYER_FAILURE"), TlsRefused, "does not speak TLS"),
+        (tls_error("KEY_VALUES_MISMATCH"), TlsRefused, "does not belong to"),
+        (tls_error("TLSV1_ALERT_PROTOCOL_VERSION"), TlsRefused, "tls_protocols_allowed"),
+        (tls_error("NO_SHARED_CIPHER"), TlsRefused, "tls_ciphers"),
+        (tls_error("PEM_LIB"), TlsRefused, "is not a PEM file"),
+        (RuntimeError("what?"), Unreachable, "RuntimeError"),
+    ],
+)
+@pytest.mark.parametrize("wrap", [lambda error: error, wrapped], ids=["bare", "wrapped"])
+def test_what_happened_is_told_by_the_innermost_error(  # noqa: PLR0913 - a row of the table has these
+    error: Exception, kind: type[TargetError], words: str, wrap: type[Exception]
+) -> None:
+    """However deep the libraries wrapped it, the operator reads what is the case and what to do."""
+    translated = translate(wrap(error), URL, {"timeout": 7})
+    assert type(translated) is kind
+    assert words in str(translated)
+    assert str(translated).endswith(f"[{error}]")
+
+
+def test_a_reset_with_a_client_certificate_is_no_certificate_problem() -> None:
+    """Whoever shows a certificate and is cut off meets a restart rather than a refusal."""
+    error = translate(
+        ProtocolError("aborted", ConnectionResetError(104, "reset")), URL, {"timeout": 7, "tls_cert": "a"}
+    )
+    assert "the connection broke before the answer was complete" in str(error)
+
+
+def test_plain_http_towards_a_tls_port() -> None:
+    """etcd closes such a connection without a word; the likely reason is named."""
+    error = translate(ConnectionResetError(104, "reset"), "http://10.0.0.1:2379/metrics", {"timeout": 7})
+    assert "write https://" in str(error)
+
+
+def test_credentials_in_a_library_error_are_not_told() -> None:
+    """A proxy URL may hold a password; the words in brackets do not."""
+    error = OSError("cannot reach http://user:hunter2@proxy:3128")
+    assert "hunter2" not in str(translate(error, URL, {"timeout": 7}))
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (400, "write https://"),
+        (401, "set credentials"),
+        (403, "system:monitoring"),
+        (404, "set `metrics_url`"),
+        (421, "--host-whitelist"),
+        (500, "log of the server"),
+        (503, "log of the server"),
+        (599, "log of the server"),
+    ],
+)
+def test_http_statuses_come_with_advice(status: int, words: str) -> None:
+    """Each status that a member or something in front of it answers says what to change."""
+    response = requests.Response()
+    response.status_code = status
+    assert str(refuse(response)).startswith(f"HTTP {status}")
+    assert words in str(refuse(response))
+
+
+def test_a_redirect_names_where_to() -> None:
+    """A redirect is not followed; its target is told, for it may be the right URL."""
+    response = requests.Response()
+    response.status_code = 302
+    response.headers["Location"] = "https://login.example/"
+    assert "moved to https://login.example/" in str(refuse(response))
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds"),
+    [
+        ({"timeout": 10}, 10),
+        ({"timeout": 10, "connect_timeout": 2, "read_timeout": 5}, 5),
+        ({"timeout": 10, "read_timeout": 30}, 30),
+        ({"timeout": 10, "connect_timeout": 2}, 10),
+    ],
+)
+def test_patience_is_the_longest_time_out(options: dict[str, float], seconds: float) -> None:
+    """How long a target may take follows from the time-outs that are in force for it."""
+    assert patience(options) == seconds
+
+
+def test_a_new_connection_error_is_no_exception_trap() -> None:
+    """urllib3's error holds its connection as an argument, which is not an exception to descend into."""
+    inner = NewConnectionError(None, "Failed to establish a new connection")  # type: ignore[arg-type] # name only
+    inner.__context__ = ConnectionRefusedError(111, "Connection refused")
+    assert "nothing listens there" in str(translate(inner, URL, {"timeout": 7}))

@@ -1,0 +1,141 @@
+"""Many targets at once, each with its own way to fail, under one deadline."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from etcd_latency.errors import BadPage, Refused, TargetError, TimedOut, Unreachable
+from etcd_latency.fetch import GRACE_SECONDS, Client, Fetcher
+from etcd_latency.model import Failure, Page, Target
+from lab.pki import Pki
+from tests.conftest import Serve
+from tests.servers import broken_off, drip, page, silence
+
+LOG = logging.LoggerAdapter(logging.getLogger(__name__), {})
+
+
+def client(url: str, **options: Any) -> Client:
+    target = Target(name=url, url=url, page_url=f"{url}/metrics", tags=())
+    settings = {"timeout": 5, "skip_proxy": True, "persist_connections": True, "allow_redirects": False}
+    return Client(target, settings | options, {}, LOG)
+
+
+def error_of(answer: Page | Failure) -> TargetError:
+    assert isinstance(answer, Failure)
+    return answer.error
+
+
+def test_a_page_arrives_as_it_was_sent(serve: Serve) -> None:
+    """Body and content type are the server's."""
+    one = client(serve(page(b"etcd_x 1\n", content_type="text/plain; version=0.0.4; escaping=underscores")))
+    assert Fetcher()([one]) == {
+        one.target: Page(b"etcd_x 1\n", "text/plain; version=0.0.4; escaping=underscores"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind", "words"),
+    [
+        (page(b"no", status=404), Refused, "HTTP 404 Not Found: metrics are elsewhere"),
+        (page(b"", status=302, Location="http://127.0.0.1:1/"), Refused, "moved to http://127.0.0.1:1/"),
+        (broken_off(b"etcd_x 1\n"), Unreachable, "closed the connection"),
+        (silence(3), TimedOut, "no answer within 0.3 s"),
+        (drip(b"etcd_x 1\n" * 10, 0.05), TimedOut, "no answer within 0.3 s"),
+    ],
+    ids=["404", "redirect", "broken-off", "silent", "dripping"],
+)
+def test_ways_to_fail(handler: Any, kind: type[TargetError], words: str, serve: Serve) -> None:
+    """Each way to give no page has its own error, which says what to do."""
+    one = client(serve(handler), timeout=0.3)
+    error = error_of(Fetcher()([one])[one.target])
+    assert type(error) is kind
+    assert words in str(error)
+
+
+def test_a_page_may_not_fill_the_memory(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that sends without end is left when its page is larger than any of etcd."""
+    monkeypatch.setattr("etcd_latency.fetch.LARGEST_PAGE_BYTES", 1 << 20)
+    one = client(serve(page(b"x" * (3 << 20))))
+    error = error_of(Fetcher()([one])[one.target])
+    assert type(error) is BadPage
+    assert str(error) == "the page is larger than 1 MiB; is this etcd?"
+
+
+def test_all_are_asked_at_once_and_all_are_answered_for(serve: Serve) -> None:
+    """Slow ones cost the time of the slowest, not the sum; answers keep the order of the clients."""
+    clients = [client(serve(silence(3)), timeout=0.4) for _ in range(5)] + [client(serve(page(b"etcd_x 1\n")))]
+    clients[-1].patience = 0.4
+    started = time.monotonic()
+    answers = Fetcher()(clients)
+    assert time.monotonic() - started < 0.4 + GRACE_SECONDS + 0.5
+    assert list(answers) == [one.target for one in clients]
+    assert [type(answer) for answer in answers.values()] == [Failure] * 5 + [Page]
+
+
+def test_who_never_ends_is_left_behind_and_not_asked_again(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that outlives its run blocks neither that run nor the next, and is never doubled."""
+    asked = []
+    monkeypatch.setattr("etcd_latency.fetch.GRACE_SECONDS", 0.1)
+    stuck = client(serve(page(b"")), timeout=0.2)
+    monkeypatch.setattr(stuck, "page", lambda: (asked.append(1), time.sleep(1.5), Page(b"late", ""))[2])
+    fetch = Fetcher()
+    first = error_of(fetch([stuck])[stuck.target])
+    second = error_of(fetch([stuck])[stuck.target])
+    assert "no answer within 0.2 s" in str(first)
+    assert "still no answer to the request of an earlier run" in str(second)
+    assert len(asked) == 1
+    time.sleep(1.5)
+    assert fetch([client(stuck.target.url)])[stuck.target] == Page(b"", "text/plain; version=0.0.4; charset=utf-8")
+
+
+def test_connections_are_kept(serve: Serve) -> None:
+    """Two runs use one connection, for a handshake costs etcd more than a page."""
+    ports = []
+
+    def answer(request: Any) -> None:
+        ports.append(request.client_address[1])
+        page(b"etcd_x 1\n")(request)
+
+    one, fetch = client(serve(answer)), Fetcher()
+    fetch([one])
+    fetch([one])
+    assert len(ports) == 2
+    assert len(set(ports)) == 1
+
+
+@pytest.mark.parametrize("option", ["tls_ca_cert", "tls_cert", "tls_private_key"])
+def test_a_missing_file_is_named(option: str, tmp_path: Path) -> None:
+    """Base passes over a missing file and fails later with something else; here the file is named."""
+    pair = Pki(tmp_path).issue("client")
+    options = {"tls_ca_cert": str(tmp_path / "ca.crt"), "tls_cert": str(pair.cert), "tls_private_key": str(pair.key)}
+    one = client("https://127.0.0.1:1", **(options | {option: "/nowhere/x.pem"}))
+    error = error_of(Fetcher()([one])[one.target])
+    assert str(error) == f"`{option}`: there is no file /nowhere/x.pem; correct the path, or create the file"
+
+
+def test_an_encrypted_key_without_password_is_named(tmp_path: Path) -> None:
+    """OpenSSL would ask for the password on the terminal, if there is one, and hang."""
+    key = tmp_path / "client.key"
+    key.write_text("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+    one = client("https://127.0.0.1:1", tls_cert=str(key), tls_private_key=str(key))
+    assert "is encrypted; set `tls_private_key_password`" in str(error_of(Fetcher()([one])[one.target]))
+
+
+def test_the_password_of_a_key_is_not_logged(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    """Base logs all of its TLS options when it connects, the password among them; that record is cut."""
+    pair = Pki(tmp_path).issue("client")
+    caplog.set_level(logging.DEBUG)
+    one = client(
+        "https://127.0.0.1:1",
+        tls_cert=str(pair.cert),
+        tls_private_key=str(pair.key),
+        tls_private_key_password="hunter2",
+    )
+    Fetcher()([one])
+    assert "Creating SSL context" in caplog.text
+    assert "hunter2" not in caplog.text
