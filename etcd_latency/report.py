@@ -15,6 +15,8 @@ COLUMN_TAG = "etcd_member:"
 
 Row = tuple[tuple[str, ...], dict[str, float]]
 """What tells a series from its siblings, and its value by column."""
+Line = tuple[str, str, list[str]]
+"""A line of the table: its text, the type of its metric, and a cell a column."""
 
 
 def as_json(run: Run) -> str:
@@ -65,26 +67,29 @@ def _series(metrics: Sequence[Metric], *, show_all: bool) -> Iterator[str]:
         return
     shared = frozenset.intersection(*(frozenset(metric.tags) for metric in metrics))
     columns = sorted({_column(metric) for metric in metrics})
-    yield f"  tags of all: {' '.join(sorted(shared)) or 'none'}"
-    yield _line("", "type", columns)
+    lines: list[Line] = [("", "type", columns)]
     for (name, kind), samples in groupby(sorted(metrics, key=_name_and_kind), key=_name_and_kind):
-        yield from _block(name.removeprefix(NAMESPACE), kind, list(_rows(samples, shared)), columns, show_all=show_all)
+        lines += _block(name.removeprefix(NAMESPACE), kind, list(_rows(samples, shared)), columns, show_all=show_all)
+    yield f"  tags of all: {' '.join(sorted(shared)) or 'none'}"
+    width = max(len(text) for text, _, _ in lines)
+    for text, kind, cells in lines:
+        yield f"  {text:<{width}}  {kind:<15}{''.join(f' {cell:>18}' for cell in cells)}".rstrip()
 
 
-def _block(name: str, kind: str, rows: list[Row], columns: list[str], *, show_all: bool) -> Iterator[str]:
+def _block(name: str, kind: str, rows: list[Row], columns: list[str], *, show_all: bool) -> Iterator[Line]:
     """One metric: on one line if nothing but the member tells its series apart, else a line each."""
     if [labels for labels, _ in rows] == [()]:
-        yield _line(name, kind, [_number(rows[0][1].get(column)) for column in columns])
+        yield name, kind, [_number(rows[0][1].get(column)) for column in columns]
         return
-    yield _line(name, kind, [])
+    yield name, kind, []
     hidden = 0
     for labels, values in rows:
         if show_all or any(values.values()):
-            yield _line("  " + " ".join(labels), "", [_number(values.get(column)) for column in columns])
+            yield "  " + " ".join(labels), "", [_number(values.get(column)) for column in columns]
         else:
             hidden += len(values)
     if hidden:
-        yield f"    {hidden} series at 0 (--all shows them)"
+        yield f"  {hidden} series at 0 (--all shows them)", "", []
 
 
 def _rows(samples: Iterable[Metric], shared: frozenset[str]) -> Iterator[Row]:
@@ -106,11 +111,5 @@ def _column(metric: Metric) -> str:
 
 
 def _number(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if value == int(value) else f"{value:,.6g}"
-
-
-def _line(name: str, kind: str, values: Sequence[str]) -> str:
-    cells = "".join(f" {value:>18}" for value in values)
-    return f"  {name:<58} {kind:<15}{cells}".rstrip()
+    """Twelve digits tell every byte of a terabyte; a dash is a series that the member does not have."""
+    return "-" if value is None else f"{value:,.12g}"

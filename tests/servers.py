@@ -19,7 +19,7 @@ def serving(handler: Handler) -> Iterator[str]:
     class Answer(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:  # noqa: N802 - the name that http.server looks for
+        def do_GET(self) -> None:
             handler(self)
 
         def log_message(self, *_: object) -> None:
@@ -54,7 +54,11 @@ def page(body: bytes, status: int = 200, content_type: str = PLAIN, **headers: s
 def pages(*bodies: bytes) -> Handler:
     """Answer with one body after the other, and again with the last."""
     left = list(bodies)
-    return lambda request: page(left.pop(0) if len(left) > 1 else left[0])(request)
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        page(left.pop(0) if len(left) > 1 else left[0])(request)
+
+    return answer
 
 
 def silence(seconds: float = 30) -> Handler:

@@ -50,7 +50,7 @@ def wrapped(error: Exception) -> Exception:
     ],
 )
 @pytest.mark.parametrize("wrap", [lambda error: error, wrapped], ids=["bare", "wrapped"])
-def test_what_happened_is_told_by_the_innermost_error(  # noqa: PLR0913 - a row of the table has these
+def test_what_happened_is_told_by_the_innermost_error(
     error: Exception, kind: type[TargetError], words: str, wrap: type[Exception]
 ) -> None:
     """However deep the libraries wrapped it, the operator reads what is the case and what to do."""

@@ -21,7 +21,8 @@ from tests.test_catalog import PAGES
 
 URL = "https://10.0.0.1:2379"
 OWN_TAGS = ["etcd_cluster:prod", "etcd_member:m1", f"endpoint:{URL}"]
-RENAMED = {"To": "peer", "From": "peer", "Remote": "peer", "version": "apply_version", "Type": "stream_type", "API": "stream_api"}  # fmt: skip
+PEERS = dict.fromkeys(("To", "From", "Remote"), "peer")
+RENAMED = PEERS | {"version": "apply_version", "Type": "stream_type", "API": "stream_api"}
 SUFFIXES = {"_total": ".count", "_count": ".count", "_sum": ".sum"}
 
 Submitted = tuple[str, str, float, tuple[str, ...]]
@@ -76,7 +77,7 @@ def scraper(make_check: MakeCheck) -> PageScraper:
 
 @pytest.mark.parametrize("recording", PAGES)
 def test_a_recorded_page_arrives_whole(recording: str, scraper: PageScraper, aggregator: AggregatorStub) -> None:
-    """Every series of every catalogued family is submitted once, with the page's value and the promised name and tags."""
+    """Every series of every catalogued family is submitted once, with the page's value, our name and our tags."""
     text = recorded(recording)
     scraper.submit(page(text))
     assert submitted(aggregator) == Counter(expected(text.decode()))
@@ -159,11 +160,16 @@ def test_bytes_that_are_not_utf8_do_not_lose_the_page(scraper: PageScraper, aggr
     ("options", "name", "kind", "series"),
     [
         ({"collect_histogram_buckets": True}, "disk.wal_fsync.duration.bucket", "monotonic_count", 14),
-        ({"extra_metrics": ["promhttp_metric_handler_requests_in_flight"]}, "promhttp_metric_handler_requests_in_flight", "gauge", 1),
+        (
+            {"extra_metrics": ["etcd_debugging_store_expires"]},
+            "etcd_debugging_store_expires.count",
+            "monotonic_count",
+            1,
+        ),
         ({"extra_metrics": [{"etcd_server_has_leader": "leader_known"}]}, "leader_known", "gauge", 1),
         ({"exclude_metrics": ["etcd_server_has_leader"]}, "server.has_leader", "gauge", 0),
         ({"exclude_metrics": ["^grpc_server_msg_"]}, "grpc.server.msg_sent.count", "monotonic_count", 0),
-        ({"exclude_metrics_by_labels": {"grpc_code": ["^(?!OK$)"]}}, "grpc.server.handled.count", "monotonic_count", 43),
+        ({"exclude_metrics_by_labels": {"grpc_code": ["^(?!OK)"]}}, "grpc.server.handled.count", "monotonic_count", 43),
         ({"go_metrics": True}, "go.goroutines", "gauge", 1),
         ({"go_metrics": True}, "go.gc.duration.quantile", "gauge", 5),
         ({}, "go.goroutines", "gauge", 0),
@@ -172,14 +178,14 @@ def test_bytes_that_are_not_utf8_do_not_lose_the_page(scraper: PageScraper, aggr
         ({"telemetry": True}, "telemetry.payload.size", "gauge", 1),
         ({"raw_line_filters": ["^etcd_server_has_leader"]}, "server.has_leader", "gauge", 0),
     ],
-)  # fmt: skip
-def test_options_choose_what_is_submitted(  # noqa: PLR0913 - a row of the table has these
+)
+def test_options_choose_what_is_submitted(
     options: dict[str, object], name: str, kind: str, series: int, make_check: MakeCheck, aggregator: AggregatorStub
 ) -> None:
     """Base's options for metrics do here what they do there."""
     scraper = scraper_of(make_check({"url": URL, "name": "m1"}, **options))
     scraper.submit(page(recorded("etcd-3.5.16/m1-leader-load")))
-    found = [stub for stub in aggregator.metrics(f"etcd_latency.{name}")]
+    found = aggregator.metrics(f"etcd_latency.{name}")
     assert len(found) == series
     assert {aggregator.METRIC_ENUM_MAP_REV[stub.type] for stub in found} <= {kind}
 

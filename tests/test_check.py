@@ -1,0 +1,123 @@
+"""A whole run: which members are told, what is said of the others, and when the run fails."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from datadog_checks.base import AgentCheck
+from datadog_checks.base.stubs.aggregator import AggregatorStub
+
+from etcd_latency import EtcdLatencyCheck
+from etcd_latency.errors import NothingReached
+from tests.conftest import MakeCheck, Serve, recorded
+from tests.servers import page, pages, silence
+from tests.test_scrape import submitted
+
+NOWHERE = "http://127.0.0.1:1"
+LEADER = recorded("etcd-3.5.16/m1-leader-load")
+
+
+def told(aggregator: AggregatorStub) -> dict[str, tuple[int, str]]:
+    """Status and message of can_connect by member."""
+    return {
+        next(tag for tag in stub.tags if tag.startswith("etcd_member:")).removeprefix("etcd_member:"): (
+            stub.status,
+            stub.message,
+        )
+        for stub in aggregator.service_checks("etcd_latency.can_connect")
+    }
+
+
+def test_a_bad_member_costs_its_own_data_only(serve: Serve, make_check: MakeCheck, aggregator: AggregatorStub) -> None:
+    """Beside a dead, a hung and a lying member, the good one is complete; each of the others says what to do."""
+    good, hung, lying = serve(page(LEADER)), serve(silence(3)), serve(page(b"<html>Please log in</html>"))
+    check = make_check(
+        {"url": NOWHERE, "name": "dead"},
+        {"url": hung, "name": "hung"},
+        {"url": lying, "name": "lying"},
+        {"url": good, "name": "good"},
+        timeout=0.5,
+    )
+    started = time.monotonic()
+    check.check({})
+    assert time.monotonic() - started < 1.5
+
+    assert {tag for stub in submitted(aggregator) for tag in stub[3] if tag.startswith("etcd_member:")} == {
+        "etcd_member:good"
+    }
+    aggregator.assert_metric("etcd_latency.server.is_leader", value=1, count=1)
+    statuses = told(aggregator)
+    assert statuses["good"] == (AgentCheck.OK, "")
+    assert statuses["dead"][0] == statuses["hung"][0] == statuses["lying"][0] == AgentCheck.CRITICAL
+    assert statuses["dead"][1].startswith("dead (http://127.0.0.1:1): nothing listens there; is the process running")
+    assert statuses["hung"][1].startswith(f"hung ({hung}): no answer within 0.5 s; is the process hung")
+    assert (
+        statuses["lying"][1] == f"lying ({lying}): the page has no metric of etcd; is this the URL of an etcd member?"
+    )
+
+
+def test_the_run_fails_when_nothing_could_be_reached(make_check: MakeCheck, aggregator: AggregatorStub) -> None:
+    """With no member left the run raises, naming each, so that the Agent's status is red."""
+    check = make_check({"url": NOWHERE, "name": "a"}, {"url": "http://127.0.0.1:2", "name": "b"})
+    with pytest.raises(NothingReached) as raised:
+        check.check({})
+    assert [line.split(":")[0] for line in str(raised.value).splitlines()] == ["a (http", "b (http"]
+    assert [status for status, _ in told(aggregator).values()] == [AgentCheck.CRITICAL] * 2
+
+
+def test_a_member_that_comes_back_is_told_again(
+    serve: Serve, make_check: MakeCheck, aggregator: AggregatorStub
+) -> None:
+    """After a bad page the next good one is submitted, and can_connect is ok again."""
+    check = make_check({"url": serve(pages(b"nothing", LEADER)), "name": "m1"}, serve(page(LEADER)))
+    check.check({})
+    assert told(aggregator)["m1"][0] == AgentCheck.CRITICAL
+    aggregator.reset()
+    check.check({})
+    assert told(aggregator)["m1"] == (AgentCheck.OK, "")
+    aggregator.assert_metric("etcd_latency.server.is_leader", value=1, count=2)
+
+
+def test_nothing_is_submitted_twice(serve: Serve, make_check: MakeCheck, aggregator: AggregatorStub) -> None:
+    """In one run no name, type and tags come twice, on any version: the Agent would add or jump."""
+    urls = [serve(page(recorded(f"etcd-{version}/m3-follower-load-extensive"))) for version in ("3.4.23", "3.5.16")]
+    make_check(*urls, go_metrics=True, collect_histogram_buckets=True).check({})
+    series = [(name, kind, tags) for name, kind, _, tags in submitted(aggregator).elements()]
+    assert len(series) > 3000
+    assert len(series) == len(set(series))
+
+
+def test_instances_do_not_share_state(serve: Serve, make_check: MakeCheck, aggregator: AggregatorStub) -> None:
+    """Two instances in one process each submit under their own cluster, and leave their options alone."""
+    url = serve(page(LEADER))
+    tags = ["team:a"]
+    for cluster in ("one", "two"):
+        check = make_check(url, cluster=cluster, tags=tags)
+        check.check({})
+        check.check({})
+    clusters = [
+        tag for stub in aggregator.metrics("etcd_latency.server.is_leader") for tag in stub.tags if "cluster" in tag
+    ]
+    assert clusters == ["etcd_cluster:one"] * 2 + ["etcd_cluster:two"] * 2
+    assert tags == ["team:a"]
+
+
+def test_blocks_that_are_not_measured_yet_are_named(make_check: MakeCheck) -> None:
+    """A block that this version accepts but does not use is told to the operator, not swallowed."""
+    check = make_check("https://10.0.0.1:2379", apiserver={"endpoints": ["https://10.0.0.1:6443"]})
+    assert check.get_warnings() == ["`apiserver` is read, but this version does not measure it yet"]
+
+
+def test_secrets_are_scrubbed_from_what_is_told(make_check: MakeCheck) -> None:
+    """The passwords of an instance are known to the Agent's scrubber."""
+    check = make_check("https://10.0.0.1:2379", username="root", password="hunter2")
+    assert check.sanitize("refused hunter2") == "refused ********"
+
+
+def test_the_agent_finds_version_and_models() -> None:
+    """Base derives both from the module of the class, which is the package itself."""
+    check = EtcdLatencyCheck("etcd_latency", {}, [{"cluster": "prod", "members": ["https://10.0.0.1:2379"]}])
+    check.run_check_initializations()
+    assert check.check_version == "0.1.0"
+    assert type(check._config_model_instance).__name__ == "InstanceConfig"
