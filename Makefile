@@ -3,6 +3,7 @@
 #   make demo              a real three-member etcd cluster, measured; DURATION=30 stops by itself
 #   make test              the whole suite, on recorded pages and on real clusters
 #   make check             lint and types
+#   make assets            render what follows from the catalogue (assets/metadata.csv)
 #   make wheel             the package that `agent integration install -w` takes, in dist/
 #   make clean             remove what these made
 #
@@ -14,7 +15,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check
 
-.PHONY: demo test check wheel env clean
+.PHONY: demo test check assets wheel env clean
 .DEFAULT_GOAL := demo
 
 demo: env
@@ -27,6 +28,9 @@ check: env
 	@$(RUN) -m ruff check .
 	@$(RUN) -m ruff format --check .
 	@$(RUN) -m mypy
+
+assets: env
+	@$(RUN) -m lab.assets
 
 wheel: env
 	@$(RUN) -m build --wheel --outdir dist .

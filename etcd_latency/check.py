@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from datadog_checks.base import ConfigurationError
 from datadog_checks.base.checks.openmetrics.v2.base import OpenMetricsBaseCheckV2
 
 from etcd_latency import catalog, submit
-from etcd_latency.config import Config, configure
+from etcd_latency.client import Client
+from etcd_latency.config import Config, base_reads_options, configure, without_empty
 from etcd_latency.config_models import InstanceConfig, SharedConfig
 from etcd_latency.errors import NothingReached, TargetError
-from etcd_latency.fetch import Client, Fetcher
+from etcd_latency.fetch import Fetcher
 from etcd_latency.model import Target
 from etcd_latency.scrape import PageScraper
 
@@ -24,21 +25,18 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
     # Base limits a run to 2000 series, which two members exceed. Here a user sets a limit, or none.
     DEFAULT_METRIC_LIMIT = 0
 
+    def __init__(
+        self, name: str, init_config: Mapping[str, Any] | None, instances: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """As the Agent calls it; raises base's `ConfigurationError`."""
+        with base_reads_options():
+            super().__init__(name, without_empty(init_config), [without_empty(instance) for instance in instances])
+
     def configure_scrapers(self) -> None:
         """Decide, before the first run, all that does not change from run to run."""
         shared, instance = self._models()
-        try:
+        with base_reads_options():
             self._decide(configure(shared, instance), {"use_agent_proxy": shared.use_agent_proxy})
-        except ConfigurationError:
-            raise
-        except (TypeError, ValueError) as error:
-            # Base's own readers of metric and authentication options raise these.
-            raise ConfigurationError(str(error)) from error
-        except ImportError as error:
-            first_line = str(error).partition("\n")[0]
-            raise ConfigurationError(
-                f"`auth_type` needs a Python package that is not installed: {first_line}"
-            ) from error
 
     def check(self, _: Any) -> None:
         """One run: ask all members at once, submit each page, say who could not be measured."""
@@ -75,7 +73,10 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
             families += catalog.load("go").families
         options = {**config.scrape, "metrics": catalog.metrics_option(families)}
         self.scrapers = {target.page_url: PageScraper(self, target, options) for target in config.members}
-        self._clients = [Client(target, config.http[target], agent, self.log) for target in config.members]
+        self._clients = [
+            Client(target, config.http[target], accept=config.accept, agent=agent, log=self.log)
+            for target in config.members
+        ]
         self._fetch = Fetcher()
         for block in config.not_used_yet:
             self.warning("`%s` is read, but this version does not measure it yet", block)

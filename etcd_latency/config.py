@@ -6,10 +6,13 @@ base's OpenMetrics V2. Here it is decided, once, which value holds where.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+
+from datadog_checks.base import ConfigurationError
 
 from etcd_latency.config_models import HttpOptions, InstanceConfig, Member, Options, ScrapeOptions, SharedConfig
 from etcd_latency.model import Target
@@ -18,11 +21,16 @@ HTTP_OPTIONS = frozenset(HttpOptions.model_fields)
 SCRAPE_OPTIONS = frozenset(ScrapeOptions.model_fields)
 
 HTTP_DEFAULTS = {
-    option: HttpOptions.model_fields[option].default for option in ("timeout", "persist_connections", "allow_redirects")
+    option: HttpOptions.model_fields[option].default
+    for option in ("timeout", "persist_connections", "allow_redirects", "request_size")
 }
 """The defaults that the check relies on, or that are not base's: connections are kept, because a TLS
 handshake costs etcd more than a page; redirects are not followed, because neither etcd nor Kubernetes
-sends one and a credential must not follow it elsewhere."""
+sends one and a credential must not follow it elsewhere; a page is read in few large pieces."""
+
+ACCEPT_TEXT = "text/plain"
+ACCEPT_OPENMETRICS = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1"
+"""What base's OpenMetrics V2 asks for, without and with `use_latest_spec`."""
 
 BUNDLES = tuple(
     map(
@@ -70,6 +78,8 @@ class Config:
     """For every target the options of its `RequestsWrapper`: those that somebody set, over `HTTP_DEFAULTS`."""
     scrape: Mapping[str, Any]
     """The OpenMetrics V2 options that hold for every member."""
+    accept: str
+    """The format in which pages are asked for, as a value of the Accept header."""
     go_metrics: bool
     not_used_yet: tuple[str, ...]
     """Blocks that are accepted and checked, but that this version does not measure."""
@@ -90,20 +100,20 @@ def configure(shared: SharedConfig, instance: InstanceConfig) -> Config:
             "exclude_labels": [*EXCLUDED_LABELS, *instance.exclude_labels],
             "rename_labels": {**RENAMED_LABELS, **instance.rename_labels},
         },
+        accept=ACCEPT_OPENMETRICS if instance.use_latest_spec else ACCEPT_TEXT,
         go_metrics=instance.go_metrics,
         not_used_yet=tuple(block for block in ("apiserver", "controller_manager") if getattr(instance, block)),
     )
 
 
 def target(member: Member, tags: tuple[str, ...], *, by_endpoint: bool) -> Target:
-    """A configured member as something to scrape; unnamed ones are called host:port."""
-    name = member.name or urlsplit(member.url).netloc
+    """A configured member as something to scrape."""
     endpoint = (f"endpoint:{member.url}",) if by_endpoint else ()
     return Target(
-        name=name,
+        name=member.label,
         url=member.url,
-        page_url=member.metrics_url or f"{member.url}/metrics",
-        tags=(*tags, f"etcd_member:{name}", *endpoint),
+        page_url=member.page_url,
+        tags=(*tags, f"etcd_member:{member.label}", *endpoint),
     )
 
 
@@ -128,3 +138,30 @@ def inherit(*levels: Mapping[str, Any]) -> dict[str, Any]:
         replaced = frozenset().union(*(bundle for bundle in BUNDLES if bundle & level.keys()))
         merged = {option: value for option, value in merged.items() if option not in replaced} | dict(level)
     return merged
+
+
+def without_empty(options: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The options that have a value: base reads some before the models do, and trips over an empty one."""
+    return {option: value for option, value in (options or {}).items() if value is not None}
+
+
+@contextmanager
+def base_reads_options() -> Iterator[None]:
+    """Make one kind of error of what base's own readers of metric, tag and authentication options raise."""
+    try:
+        yield
+    except ConfigurationError:
+        raise
+    except re.error as error:
+        # The models saw each pattern alone; base joins those of an option, and compiles `metric_patterns` first.
+        raise ConfigurationError(
+            f"a regular expression is wrong, or does not go with its neighbours ({error}); write (?i:x), not (?i)x"
+        ) from None
+    except ImportError as error:
+        missing = str(error).partition("\n")[0]
+        raise ConfigurationError(
+            f"`auth_type`, `kerberos_auth` or `ntlm_domain` asks for what is not installed ({missing}); "
+            "the Agent has it, elsewhere it comes with datadog-checks-base[http]"
+        ) from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigurationError(str(error)) from error

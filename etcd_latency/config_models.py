@@ -9,9 +9,12 @@ A wrong value becomes base's `ConfigurationError`, whose text names the option, 
 
 from __future__ import annotations
 
+import json
+import re
 import textwrap
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
+from urllib.parse import urlsplit
 
 from datadog_checks.base import ConfigurationError
 from datadog_checks.base.checks.base import GLOBAL_SECURE_FIELDS
@@ -32,8 +35,8 @@ from etcd_latency.option_types import (
     AuthType,
     Ciphers,
     ClientUrl,
-    ClientUrls,
     Count,
+    EndpointUrls,
     File,
     Flag,
     Headers,
@@ -55,6 +58,7 @@ from etcd_latency.option_types import (
     Text,
     Texts,
     TlsVersions,
+    Word,
     expect,
     mistake_in,
 )
@@ -70,6 +74,10 @@ REQUIRED = {
 """The options without a default, each with an example for the message that asks for it."""
 
 
+SECRET_OPTIONS = frozenset(("password", "tls_private_key_password", "headers", "extra_headers", "auth_token", "proxy"))
+"""The options whose values are never told."""
+
+
 class Options(BaseModel):
     """A mapping of options; an option without a value (`timeout:`) is one that is not set."""
 
@@ -80,6 +88,8 @@ class Options(BaseModel):
     def _leave_out_empty(cls, values: Any) -> Any:
         if not isinstance(values, Mapping):
             raise Mistake("is not a mapping; write `option: value` lines")
+        if not all(isinstance(option, str) for option in values):
+            raise Mistake("has an option whose name is not text; put it in quotes, or remove it", show=False)
         return {option: value for option, value in values.items() if value is not None}
 
 
@@ -91,7 +101,7 @@ class HttpOptions(Options):
     read_timeout: Seconds | None = None
     persist_connections: Flag = True
     allow_redirects: Flag = False
-    request_size: Kibibytes = 16
+    request_size: Kibibytes = 256
     log_requests: Flag = False
 
     tls_verify: Flag = True
@@ -140,9 +150,14 @@ class NestedOptions(HttpOptions):
 
     @model_validator(mode="after")
     def _files_come_from_trusted_providers(self, info: ValidationInfo) -> Self:
-        security = (info.context or {}).get("security_config")
-        for option in GLOBAL_SECURE_FIELDS & self.model_fields_set:
-            validation.security.check_field_trusted_provider(option, getattr(self, option), security)
+        security: Any = (info.context or {}).get("security_config")
+        for option in sorted(GLOBAL_SECURE_FIELDS & self.model_fields_set):
+            if not validation.security.validate_require_trusted_provider(option, getattr(self, option), security):
+                raise Mistake(
+                    f"sets `{option}`, which names a file, but comes from {security.provider}, which is not trusted; "
+                    "write it into a configuration file on the host",
+                    show=False,
+                )
         return self
 
 
@@ -151,13 +166,23 @@ class Member(NestedOptions):
 
     url: ClientUrl
     metrics_url: PageUrl | None = None
-    name: Text | None = None
+    name: Word | None = None
+
+    @property
+    def label(self) -> str:
+        """What people call it: the value of the tag `etcd_member`."""
+        return self.name or urlsplit(self.url).netloc
+
+    @property
+    def page_url(self) -> str:
+        """Where its metrics page is."""
+        return self.metrics_url or f"{self.url}/metrics"
 
 
 class Endpoints(NestedOptions):
     """A block for the API servers, or for the controller managers, of the cluster."""
 
-    endpoints: ClientUrls
+    endpoints: EndpointUrls
 
 
 class ShareLabels(Options):
@@ -229,18 +254,20 @@ class InstanceConfig(HttpOptions, ScrapeOptions):
     min_collection_interval: Interval = 15
     empty_default_hostname: Flag = False
     disable_generic_tags: Flag = False
-    enable_legacy_tags_normalization: Flag = True
     metric_patterns: MetricPatterns | None = None
     max_returned_metrics: Count = 0
     go_metrics: Flag = False
 
     @model_validator(mode="after")
     def _members_differ(self) -> Self:
-        for option in ("url", "name"):
-            values = [value for member in self.members if (value := getattr(member, option)) is not None]
+        for what, values in (
+            ("at {}; remove one of them", [member.url for member in self.members]),
+            ("with the page {}; give each its own `metrics_url`", [member.page_url for member in self.members]),
+            ("called {}; give each a `name` of its own", [member.label for member in self.members]),
+        ):
             twice = next((value for value in values if values.count(value) > 1), None)
             if twice is not None:
-                raise Mistake(f"lists two members with the {option} {twice}; remove one", show=False)
+                raise Mistake(f"has two members {what.format(twice)}", show=False)
         return self
 
     @model_validator(mode="wrap")
@@ -259,10 +286,9 @@ def _or_configuration_error(values: Any, handler: ModelWrapValidatorHandler[Mode
 
 def _told(detail: Any, section: str) -> str:
     """One mistake as one line: the option, its value, and what to do."""
-    steps = [str(step + 1) if isinstance(step, int) else str(step) for step in detail["loc"]]
-    option = " -> ".join(steps) or section
+    option = " -> ".join(_steps(detail["loc"], section)) or section
     if detail["type"] == "missing":
-        return f"`{option}` is missing; write, for example, `{REQUIRED[steps[-1]]}`"
+        return f"`{option}` is missing; write, for example, `{REQUIRED[detail['loc'][-1]]}`"
     mistake = mistake_in(detail)
     if mistake is None:
         return f"`{option}`: {detail['msg'].removeprefix('Value error, ')}"
@@ -271,6 +297,22 @@ def _told(detail: Any, section: str) -> str:
     return f"`{option}`: {_shown(detail['input'])} {mistake}"
 
 
+def _steps(location: tuple[str | int, ...], section: str) -> list[str]:
+    """The way to an option; what stands in a list is counted from 1, as base does."""
+    if location[-1:] == ("[key]",):
+        return [*_steps(location[:-2], section), str(location[-2])]
+    inside = [str(step + 1) if isinstance(step, int) else step for step in location]
+    return [section, *inside] if section == "init_config" and inside else inside
+
+
 def _shown(value: Any) -> str:
-    """A value for a message, cut to a readable length."""
-    return textwrap.shorten(repr(value), 80, placeholder=" ...")
+    """A value for a message, as YAML has it, cut to a readable length, without what may be a secret."""
+    return textwrap.shorten(json.dumps(_redacted(value), default=str, ensure_ascii=False), 80, placeholder=" ...")
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): "***" if key in SECRET_OPTIONS else _redacted(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_redacted(one) for one in value]
+    return re.sub(r"[^/\s]*@", "***@", value) if isinstance(value, str) else value

@@ -2,7 +2,7 @@
 
 The libraries wrap each other's errors three or four deep; what happened is told by the innermost. Each
 table below maps what identifies it to our words: what is the case, and what to do about it. The
-library's own words follow in brackets, for whoever searches for them.
+library's own words follow in parentheses, for whoever searches for them.
 """
 
 from __future__ import annotations
@@ -69,8 +69,7 @@ def translate(error: Exception, url: str, options: Mapping[str, Any]) -> TargetE
     """What went wrong between us and `url`, for the operator who configured `options`."""
     root = _innermost(error)
     translated = _tls(root, options) or _network(root, url, options)
-    words = re.sub(r"//[^/@\s]*@", "//***@", str(root)) or type(root).__name__
-    return type(translated)(f"{translated} [{words}]")
+    return type(translated)(f"{translated} ({_own_words(root)})")
 
 
 def refuse(response: requests.Response) -> Refused:
@@ -84,6 +83,12 @@ def refuse(response: requests.Response) -> Refused:
     advice = STATUS.get(HTTPStatus(status)) if status in HTTPStatus._value2member_map_ else None
     reason = f"HTTP {status} {response.reason or ''}".rstrip()
     return Refused(f"{reason}: {advice or 'look into the log of the server'}")
+
+
+def _own_words(root: BaseException) -> str:
+    """What the library says, without its codes and source lines, and without a proxy's credentials."""
+    words = (isinstance(root, OSError) and root.strerror) or str(root) or type(root).__name__
+    return re.sub(r"^\[.*?\] |\(?_ssl\.c:\d+[):] ?", "", re.sub(r"//[^/@\s]*@", "//***@", words)).strip()
 
 
 def _innermost(error: BaseException) -> BaseException:

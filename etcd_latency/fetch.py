@@ -7,99 +7,18 @@ then the target is not asked again.
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import requests
-from datadog_checks.base.utils import tls
-from datadog_checks.base.utils.http import RequestsWrapper
+from etcd_latency.client import Client
+from etcd_latency.errors import TargetError, TimedOut
+from etcd_latency.model import Answer, Failure, Target
 
-from etcd_latency import certificates, explain
-from etcd_latency.errors import BadPage, TargetError, TimedOut
-from etcd_latency.model import Answer, Failure, Page, Target
-
-CHUNK_BYTES = 256 * 1024
-LARGEST_PAGE_BYTES = 64 * 1024 * 1024
-"""An etcd page has a quarter of a MiB; what is a hundred times larger is not one."""
 GRACE_SECONDS = 0.5
 """How much longer than the most patient target a run waits, so that the target's own error, which says
 more than `no answer`, arrives first."""
-
-
-def _leave_out_options(record: logging.LogRecord) -> bool:
-    """Base logs all TLS options when it makes a context, the password of the key among them."""
-    if "SSL context with config" in str(record.msg):
-        record.args = ("(left out: a password may be in it)",)
-    return True
-
-
-tls.LOGGER.addFilter(_leave_out_options)
-
-
-class Client:
-    """One target over HTTP, with base's `RequestsWrapper` and so with all of its options."""
-
-    def __init__(
-        self, target: Target, options: Mapping[str, Any], agent: Mapping[str, Any], log: logging.LoggerAdapter[Any]
-    ) -> None:
-        self.target = target
-        self.patience = explain.patience(options)
-        self._options = options
-        self._agent = agent
-        self._log = log
-        self._http = self._connect()
-        self._stamp: certificates.Stamp = ()
-
-    def page(self) -> Page:
-        """GET the metrics page; raise `TargetError` where there is none."""
-        try:
-            return self._get(time.monotonic() + self.patience)
-        except TargetError:
-            raise
-        except Exception as error:
-            raise explain.translate(error, self.target.page_url, self._options) from error
-
-    def timed_out(self) -> TimedOut:
-        """The error for an answer that is not here, or not complete, when patience ends."""
-        return explain.timed_out(self._options)
-
-    def _get(self, deadline: float) -> Page:
-        self._notice_new_certificates()
-        with self._http.get(self.target.page_url, stream=True) as response:
-            if response.status_code != requests.codes.ok:
-                raise explain.refuse(response)
-            return Page(self._read(response, deadline), response.headers.get("Content-Type", ""))
-
-    def _read(self, response: requests.Response, deadline: float) -> bytes:
-        """The body to its end: only then is the connection kept for the next run."""
-        body = bytearray()
-        for chunk in response.iter_content(CHUNK_BYTES):
-            body += chunk
-            if len(body) > LARGEST_PAGE_BYTES:
-                raise BadPage(f"the page is larger than {LARGEST_PAGE_BYTES >> 20} MiB; is this etcd?")
-            if time.monotonic() > deadline:
-                raise self.timed_out()
-        return bytes(body)
-
-    def _notice_new_certificates(self) -> None:
-        """Start afresh when a file was replaced: base keeps what it loaded first."""
-        stamp = certificates.stamp(self._options)
-        if stamp != self._stamp:
-            certificates.check_readable(self._options)
-            self._http, self._stamp = self._connect(), stamp
-
-    def _connect(self) -> RequestsWrapper:
-        http = RequestsWrapper(dict(self._options), dict(self._agent), logger=self._log)
-        # After a TLS error base would dial the target once more, unverified, to look for an address from
-        # which it could load a missing intermediate certificate. A private CA has no such address; a
-        # hostile server may name any. (From base 38.1 on it can be turned off.)
-        if hasattr(http, "aia_chasing_max_depth"):
-            http.aia_chasing_max_depth = 0
-        return http
 
 
 class Fetcher:
@@ -138,4 +57,4 @@ class Fetcher:
         """What it means when nothing arrives from this client in this run."""
         if client.target in self._busy:
             return TimedOut("still no answer to the request of an earlier run; is the process hung?")
-        return client.timed_out()
+        return TimedOut(f"no answer within {client.patience:g} s; is the process hung?")

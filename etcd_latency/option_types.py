@@ -10,7 +10,14 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from datadog_checks.base.checks.openmetrics.v2.transform import TRANSFORMERS
-from pydantic import AfterValidator, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 
 class Mistake(ValueError):
@@ -22,15 +29,18 @@ class Mistake(ValueError):
 
 
 def expect(what: str, *, show: bool = True) -> WrapValidator:
-    """Say `is not <what>` instead of pydantic's words, unless all that is wrong inside is told in ours."""
+    """Say `is not <what>` instead of pydantic's words, unless what is wrong inside is told in ours."""
 
     def validate(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
         try:
             return handler(value)
         except ValidationError as error:
-            if all(detail["type"] == "missing" or mistake_in(detail) for detail in error.errors()):
+            details = error.errors()
+            if all(detail["type"] == "missing" or mistake_in(detail) for detail in details):
                 raise
-            raise Mistake(f"is not {what}", show=show) from None
+            # Where types are alternatives, pydantic reports each: ours among them says the most.
+            told = next(filter(None, map(mistake_in, details)), None)
+            raise Mistake(f"holds one that {told}" if told else f"is not {what}", show=show) from None
 
     return WrapValidator(validate)
 
@@ -50,30 +60,42 @@ def _pattern(value: str) -> str:
 
 
 def _client_url(value: str) -> str:
-    return _url(value, paths=("", "/"), example="https://10.0.0.1:2379").rstrip("/")
+    return _address(value, "https://10.0.0.1:2379", "; another page than /metrics goes to `metrics_url`")
+
+
+def _endpoint_url(value: str) -> str:
+    return _address(value, "https://10.0.0.1:6443", "")
 
 
 def _page_url(value: str) -> str:
-    url = _url(value, paths=None, example="http://10.0.0.1:2381/metrics")
+    url = _url(value, "http://10.0.0.1:2381/metrics")
     return url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/metrics"
 
 
-def _url(value: str, *, paths: tuple[str, ...] | None, example: str) -> str:
-    """Check a URL; `paths` are the paths that make sense, None for any."""
+def _address(value: str, example: str, hint: str) -> str:
+    """A URL that is nothing but scheme, host and port."""
+    parts = urlsplit(_url(value, example))
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        raise Mistake(f"has more than scheme, host and port; write, for example, {example}{hint}")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _url(value: str, example: str) -> str:
+    """An http or https URL, its scheme and host in small letters."""
+    if "@" in value:
+        raise Mistake("holds a user name or password; use the options `username` and `password`", show=False)
+    if re.search(r"\s", value):
+        raise Mistake(f"has a blank in it; write, for example, {example}")
     try:
         parts = urlsplit(value)
-        host, _ = parts.hostname, parts.port
-    except ValueError as error:
-        raise Mistake(f"is not a URL ({error}); write, for example, {example}") from None
-    if parts.scheme not in ("http", "https") or not host:
+        port = parts.port
+    except ValueError:
+        raise Mistake(f"has a host or a port that cannot be; write, for example, {example}") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise Mistake(f"is not an http:// or https:// URL; write, for example, {example}")
-    if "@" in parts.netloc:
-        raise Mistake("holds a user name or password; use the options `username` and `password`", show=False)
-    if paths is not None and (parts.path not in paths or parts.query or parts.fragment):
-        raise Mistake(
-            f"has more than scheme, host and port; write, for example, {example}; a page goes to `metrics_url`"
-        )
-    return value
+    if port == 0 or parts.netloc.endswith(":"):
+        raise Mistake(f"has no port after its colon; write, for example, {example}")
+    return parts._replace(netloc=parts.netloc.lower()).geturl()
 
 
 def _hostname_format(value: str) -> str:
@@ -82,23 +104,42 @@ def _hostname_format(value: str) -> str:
     return value
 
 
-def _metrics(value: list[Any]) -> list[Any]:
-    """Check the types in `extra_metrics`, which base knows by name only."""
-    entries = (entry for item in value if isinstance(item, dict) for entry in item.values() if isinstance(entry, dict))
-    for kind in (entry.get("type", "native") for entry in entries):
-        if kind not in TRANSFORMERS:
-            raise Mistake(f"has the unknown type {kind!r}; use one of {', '.join(sorted(TRANSFORMERS))}")
+def _tls_versions(value: list[str]) -> list[str]:
+    if not any(version.startswith("TLS") for version in value):
+        raise Mistake("allows no version of TLS; write, for example, [TLSv1.2, TLSv1.3]")
     return value
+
+
+def _metrics(value: list[Any]) -> list[Any]:
+    """Check the names and types in `extra_metrics`, which base would meet when it scrapes."""
+    for item in value:
+        for name, entry in ({item: {}} if isinstance(item, str) else item).items():
+            _pattern(name)
+            ours, kind = (
+                (entry.get("name", name), entry.get("type", "native")) if isinstance(entry, dict) else ("", "native")
+            )
+            if not isinstance(ours, str):
+                raise Mistake(f"gives {name} a name that is not text; put it in quotes")
+            if not isinstance(kind, str) or kind not in TRANSFORMERS:
+                raise Mistake(f"gives {name} an unknown type; use one of {', '.join(sorted(TRANSFORMERS))}")
+    return value
+
+
+def _number(value: Any) -> Any:
+    """YAML's true and false are no numbers, though Python takes them for 1 and 0."""
+    return None if isinstance(value, bool) else value
 
 
 Flag = Annotated[bool, expect("true or false")]
 Text = Annotated[str, expect("text; put it in quotes")]
+Word = Annotated[Text, Field(pattern=r"\S"), expect("a word; write one, or leave the option out")]
 Secret = Annotated[str, expect("text; put it in quotes", show=False)]
-File = Annotated[str, expect("the path of a file")]
-Seconds = Annotated[
-    float, Field(gt=0, allow_inf_nan=False), expect("a number of seconds above 0; write, for example, 10")
-]
-Count = Annotated[int, Field(ge=0), expect("a whole number, 0 or more")]
+File = Annotated[str, Field(pattern=r"\S"), expect("the path of a file")]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_number)]
+Seconds = Annotated[Positive, expect("a number of seconds above 0; write, for example, 10")]
+Interval = Annotated[Positive, expect("a number of seconds above 0; write, for example, 15")]
+Kibibytes = Annotated[Positive, expect("a number of KiB above 0; write, for example, 256")]
+Count = Annotated[int, Field(ge=0), BeforeValidator(_number), expect("a whole number, 0 or more")]
 Pattern = Annotated[Text, AfterValidator(_pattern)]
 Texts = Annotated[list[Text], expect("a list of texts; begin each with `- `")]
 Patterns = Annotated[list[Pattern], expect("a list of regular expressions; begin each with `- `")]
@@ -106,14 +147,12 @@ Renames = Annotated[dict[Text, Text], expect("a mapping of label names to new na
 Headers = Annotated[dict[str, str], expect("a mapping of header names to texts", show=False)]
 ClientUrl = Annotated[Text, AfterValidator(_client_url)]
 PageUrl = Annotated[Text, AfterValidator(_page_url)]
-Interval = Annotated[
-    float, Field(gt=0, allow_inf_nan=False), expect("a number of seconds above 0; write, for example, 15")
+Name = Annotated[Text, Field(pattern=r"\S"), expect("a name; write, for example, cluster: prod-eu")]
+EndpointUrls = Annotated[
+    list[Annotated[Text, AfterValidator(_endpoint_url)]],
+    Field(min_length=1),
+    expect("a list of URLs with at least one entry"),
 ]
-Kibibytes = Annotated[
-    float, Field(gt=0, allow_inf_nan=False), expect("a number of KiB above 0; write, for example, 16")
-]
-Name = Annotated[Text, Field(min_length=1), expect("a name; write, for example, cluster: prod-eu")]
-ClientUrls = Annotated[list[ClientUrl], Field(min_length=1), expect("a list of URLs with at least one entry")]
 AuthType = Annotated[
     Literal["aws", "basic", "digest", "kerberos", "ntlm"], expect("one of aws, basic, digest, kerberos and ntlm")
 ]
@@ -124,9 +163,10 @@ KerberosAuth = Annotated[
 Proxies = Annotated[dict[str, Any], expect("a mapping with `http`, `https` and `no_proxy`", show=False)]
 TlsVersions = Annotated[
     list[Literal["SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]],
-    expect("a list of SSLv3, TLSv1, TLSv1.1, TLSv1.2 and TLSv1.3"),
+    AfterValidator(_tls_versions),
+    expect("a list of TLSv1, TLSv1.1, TLSv1.2 and TLSv1.3"),
 ]
-Ciphers = Annotated[str | list[str], expect("a list of cipher names")]
+Ciphers = Annotated[str | list[str], expect("an OpenSSL cipher list, as text or as a list of names")]
 Metrics = Annotated[
     list[str | dict[str, str | dict[str, Any]]],
     AfterValidator(_metrics),

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import requests
 
 from lab.pki import KeyPair, Pki
-from lab.process import LabError, Process, free_ports, program, stop_all
+from lab.process import LabError, Process, free_ports, program
 
 START_SECONDS = 30.0
 
@@ -99,7 +99,8 @@ def running(size: int = 3, *, flags: Sequence[str] = ()) -> Iterator[Cluster]:
             _wait_until_healthy(cluster)
             yield cluster
         finally:
-            stop_all(member.process for member in started)
+            for member in started:
+                member.process.kill()
 
 
 def _prepare(folder: Path, size: int, flags: Sequence[str]) -> Cluster:
@@ -170,9 +171,11 @@ def _wait_until_healthy(cluster: Cluster) -> None:
             if _healthy(session, member):
                 waiting.pop(0)
             elif not member.process.running:
-                raise LabError(f"{member.name} ended while it started; its last words:\n{member.process.tail()}")
+                raise LabError(f"{member.name} ended while it started; its log:\n{member.process.log_extract()}")
             elif time.monotonic() > give_up:
-                raise LabError(f"{member.name} is not healthy after {START_SECONDS:g} s:\n{member.process.tail()}")
+                raise LabError(
+                    f"{member.name} is not healthy after {START_SECONDS:g} s; its log:\n{member.process.log_extract()}"
+                )
             else:
                 time.sleep(0.1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import signal
 import sys
 import time
@@ -21,6 +22,7 @@ from lab.cluster import Cluster
 from lab.process import LabError
 
 INTERVAL_SECONDS = 5.0
+TIMEOUT_SECONDS = 3.0
 MISSING = "-"
 
 
@@ -56,7 +58,8 @@ def _ratio(part: str, whole: str) -> Callable[[Flush, str], float | None]:
 
 def _apply_lag(flush: Flush, member: str) -> float | None:
     committed, applied = (flush.value(f"server.proposals.{stage}", member) for stage in ("committed", "applied"))
-    return None if committed is None or applied is None else committed - applied
+    # The two gauges are not read at the same instant, so the difference may dip below 0.
+    return None if committed is None or applied is None else max(0.0, committed - applied)
 
 
 def _megabytes(name: str) -> Callable[[Flush, str], float | None]:
@@ -153,7 +156,7 @@ def demonstrate(console: Console, duration: float | None) -> None:
             lab = stack.enter_context(cluster.running())
         stack.enter_context(load.running(lab))
         console.print(introduction(lab))
-        agent = Agent(lab.instance())
+        agent = Agent(lab.instance(timeout=TIMEOUT_SECONDS))
         # On a terminal one table refreshes in its place; into a file or a pipe, each run is printed.
         live = stack.enter_context(Live(console=console, auto_refresh=False)) if console.is_terminal else None
         for number, flush in runs(agent, duration):
@@ -171,6 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--duration", type=float, metavar="SECONDS", help="stop by itself after this time (default: at Ctrl-C)"
     )
     options = parser.parse_args(arguments)
+    logging.basicConfig(handlers=[logging.NullHandler()])  # what the check warns of is told below the table
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     console = Console(width=None if sys.stdout.isatty() else 100)
     try:

@@ -7,10 +7,9 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-STOP_SECONDS = 5.0
 # Below the kernel's range for outgoing connections (32768 and up on Linux), or a member that
 # dials its peers could take the very port on which another member is about to listen.
 PORTS = range(20000, 30000)
@@ -43,9 +42,10 @@ class Process:
     def running(self) -> bool:
         return self._popen.poll() is None
 
-    def tail(self, lines: int = 5) -> str:
-        """The last lines of its log, for an error message."""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+    def log_extract(self, lines: int = 5) -> str:
+        """The first and the last lines of its log, for an error message."""
+        log = self.log.read_text(errors="replace").splitlines()
+        return "\n".join(log if len(log) <= 2 * lines else [*log[:lines], "...", *log[-lines:]])
 
     def pause(self) -> None:
         """Hang it (SIGSTOP): its connections stay open and nothing answers."""
@@ -55,31 +55,13 @@ class Process:
         self._popen.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End it at once, as a crash would."""
+        """End it at once, as a crash would, also when it is paused; harmless when it has ended already.
+
+        A lab stops its programs in no other way: what they have yet to write is thrown away anyhow, and
+        a leader that is asked politely first looks for a successor among members that are ending, too.
+        """
         self._popen.kill()
         self._popen.wait()
-
-    def ask_to_stop(self) -> None:
-        """SIGTERM, after waking it up should it be paused; harmless when it has ended already."""
-        if self.running:
-            self.resume()
-            self._popen.terminate()
-
-    def wait(self) -> None:
-        """Wait until it ended, and make it end when that takes too long."""
-        try:
-            self._popen.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-
-def stop_all(processes: Iterable[Process]) -> None:
-    """Stop them side by side."""
-    stopping = list(processes)
-    for process in stopping:
-        process.ask_to_stop()
-    for process in stopping:
-        process.wait()
 
 
 def free_ports(count: int) -> list[int]:

@@ -67,6 +67,7 @@ def test_what_nobody_set_is_left_to_base() -> None:
         "timeout": 10,
         "persist_connections": True,
         "allow_redirects": False,
+        "request_size": 256,
     }
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from etcd_latency.client import Client
 from etcd_latency.errors import BadPage, Refused, TargetError, TimedOut, Unreachable
-from etcd_latency.fetch import GRACE_SECONDS, Client, Fetcher
+from etcd_latency.fetch import GRACE_SECONDS, Fetcher
 from etcd_latency.model import Failure, Page, Target
 from lab.pki import Pki
 from tests.conftest import Serve
@@ -22,7 +23,7 @@ LOG = logging.LoggerAdapter(logging.getLogger(__name__), {})
 def client(url: str, **options: Any) -> Client:
     target = Target(name=url, url=url, page_url=f"{url}/metrics", tags=())
     settings = {"timeout": 5, "skip_proxy": True, "persist_connections": True, "allow_redirects": False}
-    return Client(target, settings | options, {}, LOG)
+    return Client(target, settings | options, accept="text/plain", agent={}, log=LOG)
 
 
 def error_of(answer: Page | Failure) -> TargetError:
@@ -59,7 +60,7 @@ def test_ways_to_fail(handler: Any, kind: type[TargetError], words: str, serve: 
 
 def test_a_page_may_not_fill_the_memory(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that sends without end is left when its page is larger than any of etcd."""
-    monkeypatch.setattr("etcd_latency.fetch.LARGEST_PAGE_BYTES", 1 << 20)
+    monkeypatch.setattr("etcd_latency.client.LARGEST_PAGE_BYTES", 1 << 20)
     one = client(serve(page(b"x" * (3 << 20))))
     error = error_of(Fetcher()([one])[one.target])
     assert type(error) is BadPage
@@ -106,6 +107,26 @@ def test_connections_are_kept(serve: Serve) -> None:
     fetch([one])
     assert len(ports) == 2
     assert len(set(ports)) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "accept"),
+    [
+        ({}, "text/plain"),
+        ({"headers": {"Accept": "text/x"}}, "text/x"),
+        ({"extra_headers": {"Accept": "text/y"}}, "text/y"),
+    ],
+)
+def test_the_format_that_is_asked_for(options: dict[str, Any], accept: str, serve: Serve) -> None:
+    """The check's Accept header goes out, unless a user sets one."""
+    seen = []
+
+    def answer(request: Any) -> None:
+        seen.append(request.headers["Accept"])
+        page(b"etcd_x 1\n")(request)
+
+    Fetcher()([client(serve(answer), **options)])
+    assert seen == [accept]
 
 
 @pytest.mark.parametrize("option", ["tls_ca_cert", "tls_cert", "tls_private_key"])

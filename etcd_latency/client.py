@@ -1,0 +1,123 @@
+"""One target over HTTP, with base's `RequestsWrapper` and so with all of its options."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import requests
+from datadog_checks.base.utils import tls
+from datadog_checks.base.utils.http import RequestsWrapper
+
+from etcd_latency import certificates, explain
+from etcd_latency.errors import BadPage, TargetError
+from etcd_latency.model import Page, Target
+
+LARGEST_PAGE_BYTES = 64 * 1024 * 1024
+"""An etcd page has a quarter of a MiB; what is a hundred times larger is not one."""
+
+TLS_VERSIONS = {
+    "TLSv1": ssl.TLSVersion.TLSv1,
+    "TLSv1.1": ssl.TLSVersion.TLSv1_1,
+    "TLSv1.2": ssl.TLSVersion.TLSv1_2,
+    "TLSv1.3": ssl.TLSVersion.TLSv1_3,
+}
+
+
+class Client:
+    """Gets the page of one target, run after run."""
+
+    def __init__(
+        self,
+        target: Target,
+        options: Mapping[str, Any],
+        *,
+        accept: str,
+        agent: Mapping[str, Any],
+        log: logging.LoggerAdapter[Any],
+    ) -> None:
+        """`options` are those of base's HTTP options that hold for this target, `agent` those of `init_config`."""
+        self.target = target
+        self.patience = explain.patience(options)
+        self._options = options
+        self._accept = accept
+        self._agent = agent
+        self._log = log
+        self._http = self._connect()
+        self._stamp: certificates.Stamp = ()
+
+    def page(self) -> Page:
+        """GET the metrics page; raise `TargetError` where there is none."""
+        try:
+            return self._get(time.monotonic() + self.patience)
+        except TargetError:
+            raise
+        except Exception as error:
+            raise explain.translate(error, self.target.page_url, self._options) from error
+
+    def _get(self, deadline: float) -> Page:
+        self._notice_new_certificates()
+        with self._http.get(self.target.page_url, stream=True) as response:
+            if response.status_code != requests.codes.ok:
+                raise explain.refuse(response)
+            return Page(self._read(response, deadline), response.headers.get("Content-Type", ""))
+
+    def _read(self, response: requests.Response, deadline: float) -> bytes:
+        """The body to its end: only then is the connection kept for the next run."""
+        body = bytearray()
+        for chunk in response.iter_content():
+            body += chunk
+            if len(body) > LARGEST_PAGE_BYTES:
+                raise BadPage(f"the page is larger than {LARGEST_PAGE_BYTES >> 20} MiB; is this etcd?")
+            if time.monotonic() > deadline:
+                raise explain.timed_out(self._options)
+        return bytes(body)
+
+    def _notice_new_certificates(self) -> None:
+        """Start afresh when a file was replaced: base keeps what it loaded first."""
+        stamp = certificates.stamp(self._options)
+        if stamp != self._stamp:
+            certificates.check_readable(self._options)
+            self._http, self._stamp = self._connect(), stamp
+
+    def _connect(self) -> RequestsWrapper:
+        http = _Wrapper(dict(self._options), dict(self._agent), logger=self._log)
+        if http.options["headers"].get("Accept") == "*/*":
+            http.options["headers"]["Accept"] = self._accept
+        return http
+
+
+class _Wrapper(RequestsWrapper):
+    """Base's wrapper, with two TLS options put into force that base reads and then does not apply."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        # After a TLS error base would dial the target once more, unverified, to look for an address from
+        # which to load a missing intermediate certificate. A private CA has no such address; a hostile
+        # server may name any. Older bases cannot be told.
+        if hasattr(self, "aia_chasing_max_depth"):
+            self.aia_chasing_max_depth = 0
+
+    def _mount_https_adapter(self, session: requests.Session, tls_config: Mapping[str, Any]) -> None:
+        super()._mount_https_adapter(session, tls_config)
+        adapter: Any = session.get_adapter("https://")
+        if not tls_config["tls_validate_hostname"]:
+            # Base tells OpenSSL, but then urllib3 compares the names itself unless it is told, too.
+            adapter.poolmanager.connection_pool_kw["assert_hostname"] = False
+        allowed = tls_config["tls_protocols_allowed"]
+        if tuple(allowed) != tls.DEFAULT_PROTOCOL_VERSIONS:
+            versions = [TLS_VERSIONS[name] for name in allowed if name in TLS_VERSIONS]
+            adapter.ssl_context.minimum_version, adapter.ssl_context.maximum_version = min(versions), max(versions)
+
+
+def _leave_out_options(record: logging.LogRecord) -> bool:
+    """Base logs all TLS options when it makes a context, the password of the key among them."""
+    if "SSL context with config" in str(record.msg):
+        record.args = ("(left out: a password may be in it)",)
+    return True
+
+
+tls.LOGGER.addFilter(_leave_out_options)

@@ -1,0 +1,69 @@
+"""`make assets`: what Datadog wants to know about each metric, rendered from the catalogue."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from etcd_latency import catalog
+from etcd_latency.catalog import Family
+
+METADATA = Path("assets/metadata.csv")
+
+
+class Row(NamedTuple):
+    """A line of metadata.csv; the field names are its columns."""
+
+    metric_name: str
+    metric_type: str
+    interval: str = ""
+    unit_name: str = ""
+    per_unit_name: str = ""
+    description: str = ""
+    orientation: str = "0"
+    integration: str = "etcd_latency"
+    short_name: str = ""
+    curated_metric: str = ""
+    sample_tags: str = ""
+
+
+def rows() -> list[Row]:
+    """One row for every metric that the check can emit with its default histogram options, by name."""
+    families = (family for source in ("etcd", "go") for family in catalog.load(source).families)
+    return sorted(row for family in families for row in _rows(family))
+
+
+def _rows(family: Family) -> Iterator[Row]:
+    name, unit = f"etcd_latency.{family.name}", family.unit or ""
+    if family.kind == "gauge":
+        yield _row(name, "gauge", unit, family.help)
+    elif family.kind == "counter":
+        yield _row(f"{name}.count", "count", unit, family.help)
+    else:
+        yield _row(f"{name}.count", "count", "", f"How many observations: {family.help}")
+        yield _row(f"{name}.sum", "count", unit, f"Sum of the observations: {family.help}")
+    if family.kind == "summary":
+        yield _row(f"{name}.quantile", "gauge", unit, f"By quantile: {family.help}")
+
+
+def _row(name: str, kind: str, unit: str, description: str) -> Row:
+    short = name.removeprefix("etcd_latency.").replace(".", " ").replace("_", " ")
+    return Row(name, kind, unit_name=unit, description=description, short_name=short)
+
+
+def rendered() -> str:
+    """The text of metadata.csv."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(Row._fields)
+    table.writerows(rows())
+    return text.getvalue()
+
+
+if __name__ == "__main__":
+    METADATA.write_text(rendered(), encoding="utf-8")
+    sys.stdout.write(f"{METADATA}: {len(rows())} metrics\n")

@@ -1,0 +1,103 @@
+"""The lab cleans up after itself, and says what is missing."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from lab import cluster
+from lab.process import LabError, free_ports
+
+DEMO = [sys.executable, "-m", "lab.demo"]
+
+
+def etcd_processes(parent: int) -> list[int]:
+    """The process ids of a demo's members: etcd processes whose parent it is."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            pid, rest = status.read_text().split(" (", 1)
+        except OSError:
+            continue
+        name, fields = rest.rsplit(") ", 1)
+        if name == "etcd" and int(fields.split()[1]) == parent:
+            found.append(int(pid))
+    return found
+
+
+def running(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
+def test_a_cluster_leaves_nothing_behind() -> None:
+    """Processes and folder are gone after the block, also after an error in it, also with a member that hangs."""
+    with suppress(KeyError), cluster.running() as lab:
+        pids, folder = [member.process.pid for member in lab.members], lab.folder
+        lab.members[0].process.pause()
+        raise KeyError
+    assert not folder.exists()
+    assert [pid for pid in pids if running(pid)] == []
+
+
+def test_the_demo_stops_by_itself() -> None:
+    """With a duration it ends with exit code 0, having said what is seen and shown every member more than once."""
+    done = subprocess.run([*DEMO, "--duration", "6"], capture_output=True, text=True, check=True, timeout=60)
+    assert "A real etcd" in done.stdout
+    assert "over mutual TLS" in done.stdout
+    assert done.stdout.count("etcd-3 ") == 3
+    assert "run 2" in done.stdout
+    assert done.stdout.rstrip().endswith("Stopped; everything is removed.")
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_the_demo_can_be_stopped(stop: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM end it in order: exit code 0, no member left."""
+    with subprocess.Popen(DEMO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout
+        for line in demo.stdout:
+            if line.startswith("run 1"):
+                break
+        pids = etcd_processes(demo.pid)
+        demo.send_signal(stop)
+        output, errors = demo.communicate(timeout=30)
+    assert len(pids) == 3
+    assert demo.returncode == 0
+    assert "Stopped; everything is removed." in output
+    assert errors == ""
+    assert [pid for pid in pids if running(pid)] == []
+
+
+def test_a_missing_etcd_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong ETCD_BIN names the variable and what to do."""
+    monkeypatch.setenv("ETCD_BIN", "/nowhere/etcd")
+    with pytest.raises(LabError, match="/nowhere/etcd is not an executable program; ETCD_BIN names the etcd"):
+        cluster.etcd_binary()
+
+
+def test_a_member_that_ends_while_it_starts_shows_its_log() -> None:
+    """The error holds what the failed process said."""
+    with (
+        pytest.raises(LabError, match=r"etcd-1 ended while it started; its log:\n.*no-such-flag"),
+        cluster.running(1, flags=["--no-such-flag"]),
+    ):
+        pass
+
+
+def test_free_ports_differ() -> None:
+    """Members must not be given one port twice."""
+    ports = free_ports(30)
+    assert len(set(ports)) == 30
+
+
+def test_the_machine_is_left_as_it_was() -> None:
+    """Nothing of the lab is written outside its own temporary folder."""
+    before = set(Path.cwd().iterdir())
+    with cluster.running(1):
+        pass
+    assert set(Path.cwd().iterdir()) == before
