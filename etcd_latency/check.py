@@ -31,6 +31,8 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         """As the Agent calls it; raises base's `ConfigurationError`."""
         with base_reads_options():
             super().__init__(name, without_empty(init_config), [without_empty(instance) for instance in instances])
+        self._fetch = Fetcher()
+        self._failing: dict[Target, str] = {}
 
     def configure_scrapers(self) -> None:
         """Decide, before the first run, all that does not change from run to run."""
@@ -40,17 +42,17 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
 
     def check(self, _: Any) -> None:
         """One run: ask all members at once, submit each page, say who could not be measured."""
-        failures: dict[Target, TargetError] = {}
+        failures: dict[Target, str] = {}
         for target, answer in self._fetch(self._clients).items():
             try:
                 self.scrapers[target.page_url].submit(answer)
             except TargetError as error:
-                failures[target] = error
-                submit.not_connected(self, target, error)
+                failures[target] = submit.not_connected(self, target, error)
             else:
                 submit.connected(self, target)
-        if len(failures) == len(self.scrapers):
-            raise NothingReached("\n".join(f"{target}: {error}" for target, error in failures.items()))
+        self._tell_news(failures)
+        if len(failures) == len(self._clients):
+            raise NothingReached("\n".join(failures.values()))
 
     def load_configuration_models(self, package_path: str | None = None) -> None:
         """Base's models and typo warnings for the instance, and the same warnings for what is nested in it."""
@@ -60,6 +62,15 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
             self.log_typos_in_options(self.instance.get(block), getattr(instance, block), block)
         for raw, member in zip(self.instance["members"], instance.members, strict=True):
             self.log_typos_in_options(raw if isinstance(raw, dict) else {}, member, "members")
+
+    def _tell_news(self, failures: dict[Target, str]) -> None:
+        """Log each failure when it begins or changes, and its end; the service check repeats it in every run."""
+        for target, message in failures.items():
+            if self._failing.get(target) != message:
+                self.log.warning("%s", message)
+        for target in self._failing.keys() - failures.keys():
+            self.log.info("%s: measured again", target)
+        self._failing = failures
 
     def _models(self) -> tuple[SharedConfig, InstanceConfig]:
         return self._config_model_shared, self._config_model_instance
@@ -77,6 +88,5 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
             Client(target, config.http[target], accept=config.accept, agent=agent, log=self.log)
             for target in config.members
         ]
-        self._fetch = Fetcher()
         for block in config.not_used_yet:
             self.warning("`%s` is read, but this version does not measure it yet", block)

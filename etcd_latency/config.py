@@ -32,22 +32,16 @@ ACCEPT_TEXT = "text/plain"
 ACCEPT_OPENMETRICS = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1"
 """What base's OpenMetrics V2 asks for, without and with `use_latest_spec`."""
 
-BUNDLES = tuple(
-    map(
-        frozenset,
-        (
-            ("timeout", "connect_timeout", "read_timeout"),
-            ("tls_verify", "tls_ca_cert", "tls_intermediate_ca_certs"),
-            ("tls_cert", "tls_private_key", "tls_private_key_password"),
-            ("proxy", "skip_proxy"),
-            sorted(
-                option
-                for option in HTTP_OPTIONS
-                if option.startswith(("auth_", "kerberos_", "aws_", "ntlm_"))
-                or option in ("username", "password", "use_legacy_auth_encoding")
-            ),
-        ),
-    )
+AUTHENTICATION = {"username", "password", "use_legacy_auth_encoding"} | {
+    option for option in HTTP_OPTIONS if option.startswith(("auth_", "kerberos_", "aws_", "ntlm_"))
+}
+
+BUNDLES = (
+    {"timeout", "connect_timeout", "read_timeout"},
+    {"tls_verify", "tls_ca_cert", "tls_intermediate_ca_certs"},
+    {"tls_cert", "tls_private_key", "tls_private_key_password"},
+    {"proxy", "skip_proxy"},
+    AUTHENTICATION,
 )
 """Options that only make sense together. A block that sets one of a bundle takes none of it from outside:
 its `timeout: 30` must not be cut short by an inherited `read_timeout: 5`, nor its certificate be paired
@@ -72,7 +66,6 @@ EXCLUDED_LABELS = ("Local",)
 class Config:
     """One instance, decided: which targets, how to reach each, and how to scrape."""
 
-    cluster: str
     members: tuple[Target, ...]
     http: Mapping[Target, Mapping[str, Any]]
     """For every target the options of its `RequestsWrapper`: those that somebody set, over `HTTP_DEFAULTS`."""
@@ -91,7 +84,6 @@ def configure(shared: SharedConfig, instance: InstanceConfig) -> Config:
     tags = (*instance.tags, f"etcd_cluster:{instance.cluster}")
     members = {target(member, tags, by_endpoint=instance.tag_by_endpoint): member for member in instance.members}
     return Config(
-        cluster=instance.cluster,
         members=tuple(members),
         http={found: http_options(outer, written(member, HTTP_OPTIONS)) for found, member in members.items()},
         scrape={
@@ -135,7 +127,7 @@ def inherit(*levels: Mapping[str, Any]) -> dict[str, Any]:
     """Merge option levels, the outermost first; see `BUNDLES` for what is not inherited piecemeal."""
     merged: dict[str, Any] = {}
     for level in levels:
-        replaced = frozenset().union(*(bundle for bundle in BUNDLES if bundle & level.keys()))
+        replaced = {option for bundle in BUNDLES if bundle & level.keys() for option in bundle}
         merged = {option: value for option, value in merged.items() if option not in replaced} | dict(level)
     return merged
 

@@ -56,7 +56,7 @@ HANDSHAKE = (
 )
 """Any other reason of OpenSSL; the first pattern that is found in it counts."""
 
-STATUS = {
+STATUS: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "set credentials: `username` and `password`, or `auth_token`",
     HTTPStatus.FORBIDDEN: "let this user read /metrics (Kubernetes: bind the ClusterRole system:monitoring)",
     HTTPStatus.NOT_FOUND: "metrics are elsewhere; set `metrics_url` to what etcd has in --listen-metrics-urls",
@@ -80,9 +80,8 @@ def refuse(response: requests.Response) -> Refused:
         return Refused(
             f"HTTP {status}, moved to {where}: redirects are not followed; configure that URL, or set `allow_redirects`"
         )
-    advice = STATUS.get(HTTPStatus(status)) if status in HTTPStatus._value2member_map_ else None
     reason = f"HTTP {status} {response.reason or ''}".rstrip()
-    return Refused(f"{reason}: {advice or 'look into the log of the server'}")
+    return Refused(f"{reason}: {STATUS.get(status, 'look into the log of the server')}")
 
 
 def _own_words(root: BaseException) -> str:

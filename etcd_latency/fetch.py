@@ -50,7 +50,8 @@ class Fetcher:
             answer = client.page()
         except TargetError as error:
             answer = Failure(error)
-        self._busy.discard(client.target)
+        finally:
+            self._busy.discard(client.target)
         arrived.put((client.target, answer))
 
     def _silence(self, client: Client) -> TimedOut:

@@ -15,8 +15,9 @@ def connected(check: AgentCheck, target: Target) -> None:
     check.service_check(CAN_CONNECT, AgentCheck.OK, tags=list(target.tags))
 
 
-def not_connected(check: AgentCheck, target: Target, error: TargetError) -> None:
-    """The target could not be measured; the message says why and what to do."""
+def not_connected(check: AgentCheck, target: Target, error: TargetError) -> str:
+    """The target could not be measured; returns the message, which says why and what to do."""
     message = f"{target}: {error}"
-    check.log.warning("%s", message)
+    check.log.debug("%s", message, exc_info=error)
     check.service_check(CAN_CONNECT, AgentCheck.CRITICAL, tags=list(target.tags), message=message)
+    return message

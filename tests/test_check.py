@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 import pytest
@@ -77,6 +78,31 @@ def test_a_member_that_comes_back_is_told_again(
     check.check({})
     assert told(aggregator)["m1"] == (AgentCheck.OK, "")
     aggregator.assert_metric("etcd_latency.server.is_leader", value=1, count=2)
+
+
+def test_a_page_that_trips_base_costs_its_member_only(
+    serve: Serve, make_check: MakeCheck, aggregator: AggregatorStub
+) -> None:
+    """A histogram without bounds is no parse error, but base's transformer cannot submit it as a distribution."""
+    odd = b"# TYPE etcd_disk_wal_fsync_duration_seconds histogram\netcd_disk_wal_fsync_duration_seconds_bucket 3\n"
+    check = make_check(
+        {"url": serve(page(odd)), "name": "odd"}, serve(page(LEADER)), histogram_buckets_as_distributions=True
+    )
+    check.check({})
+    assert told(aggregator)["odd"][0] == AgentCheck.CRITICAL
+    assert "the page cannot be read; is this etcd's /metrics?" in told(aggregator)["odd"][1]
+    aggregator.assert_metric("etcd_latency.server.is_leader", value=1, count=1)
+
+
+def test_the_log_tells_what_changed(serve: Serve, make_check: MakeCheck, caplog: pytest.LogCaptureFixture) -> None:
+    """A member that stays down is logged once, not in every run; its return is logged, too."""
+    caplog.set_level(logging.INFO)
+    check = make_check({"url": serve(pages(b"", b"", LEADER)), "name": "m1"}, serve(page(LEADER)))
+    for _ in range(3):
+        check.check({})
+    assert [record.getMessage().split(" ")[0] for record in caplog.records] == ["m1", "m1"]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert caplog.records[1].getMessage().endswith("measured again")
 
 
 def test_nothing_is_submitted_twice(serve: Serve, make_check: MakeCheck, aggregator: AggregatorStub) -> None:

@@ -139,8 +139,8 @@ def test_first_values_of_counters_follow_base(scraper: PageScraper, aggregator: 
         ("<html><body>Log in</body></html>", "no metric of etcd"),
         ("", "no metric of etcd"),
         ("# TYPE node_load1 gauge\nnode_load1 0.2\n", "no metric of etcd"),
-        ('# TYPE etcd_server_has_leader gauge\netcd_server_has_leader 1\netcd_server_id{a="b"} \n', "cannot be parsed"),
-        ("# TYPE etcd_server_has_leader gauge\netcd_server_has_leader one\n", "cannot be parsed"),
+        ('# TYPE etcd_server_has_leader gauge\netcd_server_has_leader 1\netcd_server_id{a="b"} \n', "cannot be read"),
+        ("# TYPE etcd_server_has_leader gauge\netcd_server_has_leader one\n", "cannot be read"),
     ],
 )
 def test_a_bad_page_is_refused_whole(text: str, words: str, scraper: PageScraper, aggregator: AggregatorStub) -> None:

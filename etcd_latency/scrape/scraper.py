@@ -14,7 +14,7 @@ from datadog_checks.base.checks.openmetrics.v2.base import OpenMetricsBaseCheckV
 from datadog_checks.base.checks.openmetrics.v2.scraper import OpenMetricsScraper
 from prometheus_client import Metric
 
-from etcd_latency.errors import BadPage
+from etcd_latency.errors import BadPage, TargetError
 from etcd_latency.model import Answer, Failure, Page, Target
 
 ETCD_MARK = b"etcd_"
@@ -41,6 +41,11 @@ class PageScraper(OpenMetricsScraper):
         self.answer = answer
         try:
             self.scrape()
+        except TargetError:
+            raise
+        except Exception as error:
+            # Whatever the parser or a transformer of base trips over: it must not cost the other members.
+            raise BadPage(f"the page cannot be read; is this etcd's /metrics? ({error})") from error
         finally:
             self.answer = None
 
@@ -51,10 +56,7 @@ class PageScraper(OpenMetricsScraper):
             self.gauge("telemetry.payload.size", len(page.body), tags=self.tags)
         if ETCD_MARK not in page.body:
             raise BadPage("the page has no metric of etcd; is this the URL of an etcd member?")
-        try:
-            yield from list(super().parse_metrics())
-        except Exception as error:
-            raise BadPage(f"the page cannot be parsed; is this etcd's /metrics? [{error}]") from error
+        yield from list(super().parse_metrics())
 
     def stream_connection_lines(self) -> Iterator[str]:
         """The page's lines. They end at a line feed and nowhere else: a label value may hold U+2028."""
