@@ -48,4 +48,4 @@ $(VENV)/ready: setup.py pyproject.toml
 	@touch $@
 
 clean:
-	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache

@@ -175,7 +175,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     logging.basicConfig(handlers=[logging.NullHandler()])  # what the check warns of is told below the table
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)
     console = Console(width=None if sys.stdout.isatty() else 100)
     try:
         demonstrate(console, options.duration)

@@ -53,9 +53,7 @@ def test_a_bad_member_costs_its_own_data_only(serve: Serve, make_check: MakeChec
     assert statuses["dead"][0] == statuses["hung"][0] == statuses["lying"][0] == AgentCheck.CRITICAL
     assert statuses["dead"][1].startswith("dead (http://127.0.0.1:1): nothing listens there; is the process running")
     assert statuses["hung"][1].startswith(f"hung ({hung}): no answer within 0.5 s; is the process hung")
-    assert (
-        statuses["lying"][1] == f"lying ({lying}): the page has no metric of etcd; is this the URL of an etcd member?"
-    )
+    assert statuses["lying"][1] == f"lying ({lying}): the page has no metric of an etcd member; is this the URL of one?"
 
 
 def test_the_run_fails_when_nothing_could_be_reached(make_check: MakeCheck, aggregator: AggregatorStub) -> None:

@@ -55,9 +55,9 @@ def test_the_demo_stops_by_itself() -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_demo_can_be_stopped(stop: signal.Signals) -> None:
-    """Ctrl-C and SIGTERM end it in order: exit code 0, no member left."""
+    """Ctrl-C, SIGTERM and a closed terminal end it in order: exit code 0, no member left."""
     with subprocess.Popen(DEMO, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as demo:
         assert demo.stdout
         for line in demo.stdout:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from etcd_latency import EtcdLatencyCheck, catalog
 from etcd_latency.errors import BadPage, TimedOut
 from etcd_latency.model import Failure, Page
 from etcd_latency.scrape import PageScraper
-from tests.conftest import MakeCheck, recorded
+from tests.conftest import FIXTURES, MakeCheck, recorded
 from tests.servers import PLAIN
 from tests.test_catalog import PAGES
 
@@ -105,6 +106,32 @@ def test_known_values_of_one_page(scraper: PageScraper, aggregator: AggregatorSt
     )
 
 
+def made_up(version: str) -> str:
+    """A page with one series of every family that the field's table has for a version, labels included."""
+    with (FIXTURES / "etcd_families.csv").open() as table:
+        families = [row for row in csv.DictReader(table) if row[version] == "y"]
+    return "".join(
+        f"# TYPE {row['family']} {row['type']}\n{made_up_samples(row['family'], row['type'], row['labels'])}"
+        for row in families
+    )
+
+
+def made_up_samples(name: str, kind: str, labels: str) -> str:
+    pairs = ",".join(f'{label}="x"' for label in labels.split(", ") if label)
+    if kind != "histogram":
+        return f"{name}{{{pairs}}} 1\n"
+    bucket = ",".join(filter(None, (pairs, 'le="+Inf"')))
+    return f"{name}_bucket{{{bucket}}} 2\n{name}_sum{{{pairs}}} 1\n{name}_count{{{pairs}}} 2\n"
+
+
+@pytest.mark.parametrize("version", ["3.3", "3.4", "3.5", "3.6", "3.7", "main"])
+def test_every_family_of_every_version_arrives(version: str, scraper: PageScraper, aggregator: AggregatorStub) -> None:
+    """Also of versions that no machine here runs: each catalogued family once, under no tag that Datadog reserves."""
+    scraper.submit(page(made_up(version)))
+    assert submitted(aggregator) == Counter(expected(made_up(version)))
+    assert len(submitted(aggregator)) > 80
+
+
 def test_openmetrics_text_gives_the_same_names(scraper: PageScraper, aggregator: AggregatorStub) -> None:
     """A server that answers in the OpenMetrics format is read as such."""
     text = "# TYPE etcd_server_leader_changes_seen counter\netcd_server_leader_changes_seen_total 3\n# EOF\n"
@@ -136,9 +163,10 @@ def test_first_values_of_counters_follow_base(scraper: PageScraper, aggregator: 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("<html><body>Log in</body></html>", "no metric of etcd"),
-        ("", "no metric of etcd"),
-        ("# TYPE node_load1 gauge\nnode_load1 0.2\n", "no metric of etcd"),
+        ("<html><body>Log in</body></html>", "no metric of an etcd member"),
+        ("", "no metric of an etcd member"),
+        ("# TYPE node_load1 gauge\nnode_load1 0.2\n", "no metric of an etcd member"),
+        ("# TYPE etcd_requests_total counter\netcd_requests_total 1\n", "no metric of an etcd member"),
         ('# TYPE etcd_server_has_leader gauge\netcd_server_has_leader 1\netcd_server_id{a="b"} \n', "cannot be read"),
         ("# TYPE etcd_server_has_leader gauge\netcd_server_has_leader one\n", "cannot be read"),
     ],

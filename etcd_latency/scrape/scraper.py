@@ -7,6 +7,7 @@ at all: base submits what stands above a broken line and then fails.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -17,8 +18,9 @@ from prometheus_client import Metric
 from etcd_latency.errors import BadPage, TargetError
 from etcd_latency.model import Answer, Failure, Page, Target
 
-ETCD_MARK = b"etcd_"
-"""Stands in the page of every member; a page without it is somebody else's."""
+MEMBER_MARK = re.compile(rb"^etcd_(server|disk|mvcc|network|debugging)_", re.MULTILINE)
+"""Stands in the page of every member. An API server's page has families that begin with `etcd_`, too, but
+none of these; its process and gRPC metrics must not pass for a member's."""
 
 
 class PageScraper(OpenMetricsScraper):
@@ -54,8 +56,8 @@ class PageScraper(OpenMetricsScraper):
         self._content_type = page.content_type
         if self.enable_telemetry:
             self.gauge("telemetry.payload.size", len(page.body), tags=self.tags)
-        if ETCD_MARK not in page.body:
-            raise BadPage("the page has no metric of etcd; is this the URL of an etcd member?")
+        if not MEMBER_MARK.search(page.body):
+            raise BadPage("the page has no metric of an etcd member; is this the URL of one?")
         yield from list(super().parse_metrics())
 
     def stream_connection_lines(self) -> Iterator[str]:
