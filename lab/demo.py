@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import logging
+import math
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -137,19 +140,18 @@ def _cell(column: Column, flush: Flush, member: str) -> str:
     return f"[red]{text}[/red]" if column.limit is not None and value > column.limit else text
 
 
-def runs(agent: Agent, duration: float | None) -> Iterator[tuple[int, Flush]]:
-    """A flush every interval, until the duration is over."""
+def runs(agent: Agent, duration: float | None, stop: threading.Event) -> Iterator[tuple[int, Flush]]:
+    """A flush every interval, until the duration is over or somebody stops it."""
     started = time.monotonic()
-    number = 0
-    while duration is None or time.monotonic() - started < duration:
-        number += 1
+    end = math.inf if duration is None else started + duration
+    for number in itertools.count(1):
         yield number, agent.flush()
-        due = started + number * INTERVAL_SECONDS
-        end = due if duration is None else min(due, started + duration)
-        time.sleep(max(0.0, end - time.monotonic()))
+        due = min(started + number * INTERVAL_SECONDS, end)
+        if stop.wait(max(0.0, due - time.monotonic())) or time.monotonic() >= end:
+            return
 
 
-def demonstrate(console: Console, duration: float | None) -> None:
+def demonstrate(console: Console, duration: float | None, stop: threading.Event) -> None:
     """Set everything up, show run after run, take everything down."""
     with ExitStack() as stack:
         with console.status("Starting a three-member etcd cluster ..."):
@@ -159,12 +161,29 @@ def demonstrate(console: Console, duration: float | None) -> None:
         agent = Agent(lab.instance(timeout=TIMEOUT_SECONDS))
         # On a terminal one table refreshes in its place; into a file or a pipe, each run is printed.
         live = stack.enter_context(Live(console=console, auto_refresh=False)) if console.is_terminal else None
-        for number, flush in runs(agent, duration):
+        for number, flush in runs(agent, duration, stop):
             shown = table(lab, flush, number)
             if live:
                 live.update(shown, refresh=True)
             else:
                 console.print(shown)
+
+
+def stop_at_signals() -> threading.Event:
+    """An event that Ctrl-C, SIGTERM and a closed terminal set.
+
+    An exception could strike inside a destructor, where Python drops it, and the demo would go on. Who
+    presses Ctrl-C twice means it: then the exception comes.
+    """
+    stop = threading.Event()
+
+    def ask(number: int, _: object) -> None:
+        stop.set()
+        signal.signal(number, signal.default_int_handler)
+
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, ask)
+    return stop
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -175,11 +194,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     logging.basicConfig(handlers=[logging.NullHandler()])  # what the check warns of is told below the table
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, signal.default_int_handler)
+    stop = stop_at_signals()
     console = Console(width=None if sys.stdout.isatty() else 100)
     try:
-        demonstrate(console, options.duration)
+        demonstrate(console, options.duration, stop)
     except KeyboardInterrupt:
         pass
     except LabError as error:

@@ -79,7 +79,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_agent_finds_one_class_under_both_names(environment: Path, tmp_path: Path) -> None:
     """Loaded from the wheel, either module gives exactly our class, with version, models and catalogue."""
-    done = subprocess.run([environment, "-c", LOADER], check=True, capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run([environment, "-I", "-c", LOADER], check=True, capture_output=True, text=True, cwd=tmp_path)
     found = json.loads(done.stdout)
     for name, facts in found.items():
         assert str(environment.parent.parent) in facts.pop("file"), name
