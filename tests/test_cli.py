@@ -58,6 +58,15 @@ def test_json_is_one_object_a_run_on_one_line(serve: Serve, write: Write, capsys
     assert runs[1]["events"] == runs[1]["errors"] == []
 
 
+def test_the_pause_is_between_runs(serve: Serve, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three runs have two pauses, of the length that was asked for."""
+    pauses: list[float] = []
+    monkeypatch.setattr("etcd_latency.cli.time.sleep", pauses.append)
+    path = write(instance(serve(page(recorded("etcd-3.5.16/m1-leader-load")))))
+    assert cli.main(["check", "-c", str(path), "--json", "--times", "3", "--pause", "7"]) == cli.FINE
+    assert pauses == [7.0, 7.0]
+
+
 def test_an_instance_that_raised(write: Write, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 1; the error is in the output, and so are the other instances of the file."""
     path = write(instance({"url": NOWHERE, "name": "m1"}), instance({"url": NOWHERE, "name": "m2"}, cluster="other"))

@@ -58,6 +58,14 @@ def test_ways_to_fail(handler: Any, kind: type[TargetError], words: str, serve: 
     assert words in str(error)
 
 
+def test_a_drip_does_not_hold_its_thread(serve: Serve) -> None:
+    """A page whose every byte comes in time, and whose whole does not, is given up at the time-out."""
+    started = time.monotonic()
+    with pytest.raises(TimedOut):
+        client(serve(drip(b"etcd_x 1\n" * 10, 0.05)), timeout=0.3).page()
+    assert time.monotonic() - started < 1
+
+
 def test_a_page_may_not_fill_the_memory(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that sends without end is left when its page is larger than any of etcd."""
     monkeypatch.setattr("etcd_latency.client.LARGEST_PAGE_BYTES", 1 << 20)
@@ -137,6 +145,12 @@ def test_a_missing_file_is_named(option: str, tmp_path: Path) -> None:
     one = client("https://127.0.0.1:1", **(options | {option: "/nowhere/x.pem"}))
     error = error_of(Fetcher()([one])[one.target])
     assert str(error) == f"`{option}`: there is no file /nowhere/x.pem; correct the path, or create the file"
+
+
+def test_a_folder_of_certificates_is_no_missing_file(tmp_path: Path) -> None:
+    """`tls_ca_cert` may be a directory, as `openssl rehash` prepares it."""
+    one = client("https://127.0.0.1:1", tls_ca_cert=str(tmp_path))
+    assert "nothing listens there" in str(error_of(Fetcher()([one])[one.target]))
 
 
 def test_an_encrypted_key_without_password_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
@@ -16,6 +17,8 @@ import yaml
 from etcd_latency import __version__
 
 ROOT = Path(__file__).parent.parent
+CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+"""An environment in which nothing leads back to the source tree."""
 
 LOADER = """
 # What the Agent does with a check's name (pkg/collector/python/loader.go, rtloader/common/util.c): import the
@@ -54,7 +57,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel, built from the working tree as `make wheel` does."""
     folder = tmp_path_factory.mktemp("wheel")
     subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)], check=True, capture_output=True
+        [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(ROOT)],
+        check=True,
+        capture_output=True,
+        env=CLEAN,
     )
     (built,) = folder.glob("*.whl")
     return built
@@ -71,7 +77,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(folder, with_pip=False, symlinks=True)
     python = folder / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(python)]
-    subprocess.run([*pip, "install", "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True)
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", str(wheel)], check=True, capture_output=True, env=CLEAN)
     (site,) = folder.glob("lib/python*/site-packages")
     (site / "agent.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
     return python
@@ -79,7 +85,9 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_agent_finds_one_class_under_both_names(environment: Path, tmp_path: Path) -> None:
     """Loaded from the wheel, either module gives exactly our class, with version, models and catalogue."""
-    done = subprocess.run([environment, "-I", "-c", LOADER], check=True, capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run(
+        [environment, "-c", LOADER], check=True, capture_output=True, text=True, cwd=tmp_path, env=CLEAN
+    )
     found = json.loads(done.stdout)
     for name, facts in found.items():
         assert str(environment.parent.parent) in facts.pop("file"), name
@@ -95,7 +103,7 @@ def test_the_agent_finds_one_class_under_both_names(environment: Path, tmp_path:
 def test_the_command_is_installed(environment: Path, tmp_path: Path) -> None:
     """The wheel brings `etcd-latency`, and it runs."""
     command = environment.with_name("etcd-latency")
-    done = subprocess.run([command, "--version"], check=True, capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run([command, "--version"], check=True, capture_output=True, text=True, cwd=tmp_path, env=CLEAN)
     assert done.stdout == f"etcd-latency {__version__}\n"
 
 

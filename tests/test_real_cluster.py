@@ -20,6 +20,7 @@ import pytest
 import yaml
 from datadog_checks.base import AgentCheck
 from datadog_checks.base.stubs.aggregator import AggregatorStub
+from datadog_checks.base.utils.http import RequestsWrapper
 from prometheus_client.parser import text_string_to_metric_families
 
 from etcd_latency import EtcdLatencyCheck, catalog
@@ -146,21 +147,23 @@ def test_the_message_for_a_wrong_host_name(real_cluster: Cluster, aggregator: Ag
 
 
 @contextmanager
-def tls_listener(pair: KeyPair) -> Iterator[str]:
-    """Something that only shakes hands, with this certificate."""
+def tls_listener(pair: KeyPair) -> Iterator[tuple[str, list[int]]]:
+    """Something that only shakes hands, with this certificate; gives its URL, and a list that grows with each call."""
+    calls: list[int] = []
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pair.cert, pair.key)
 
     def shake(listener: socket.socket) -> None:
         with suppress(OSError):
             while True:
-                connection, _ = listener.accept()
+                connection, (_, port) = listener.accept()
+                calls.append(port)
                 with connection, suppress(OSError):
                     context.wrap_socket(connection, server_side=True).close()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=shake, args=(listener,), daemon=True).start()
-        yield f"https://127.0.0.1:{listener.getsockname()[1]}"
+        yield f"https://127.0.0.1:{listener.getsockname()[1]}", calls
 
 
 @pytest.mark.parametrize(
@@ -176,11 +179,13 @@ def test_the_message_for_what_the_server_shows(
 ) -> None:
     """A server's certificate that has expired, is not valid yet, or is for another address is told as that."""
     pki = Pki(tmp_path)
-    with tls_listener(pki.issue("server", *hosts, expires_in=expires_in)) as url:
+    with tls_listener(pki.issue("server", *hosts, expires_in=expires_in)) as (url, calls):
         instance = {"cluster": "lab", "members": [url], "tls_ca_cert": str(pki.ca), "timeout": 3, "skip_proxy": True}
         EtcdLatencyCheck("etcd_latency", {}, [instance]).run()
     ((_, message),) = told(aggregator).values()
     assert words in message
+    # Base calls again, unverified, to look for intermediate certificates, unless it can be told not to.
+    assert len(calls) == 1 or not hasattr(RequestsWrapper, "aia_chasing_max_depth")
 
 
 def test_tls_versions_that_are_allowed(real_cluster: Cluster, aggregator: AggregatorStub) -> None:

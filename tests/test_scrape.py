@@ -178,6 +178,22 @@ def test_a_bad_page_is_refused_whole(text: str, words: str, scraper: PageScraper
     assert aggregator.metric_names == []
 
 
+def test_nothing_above_a_broken_line_is_submitted(scraper: PageScraper, aggregator: AggregatorStub) -> None:
+    """Base alone would submit the families that it read before the line at which it fails."""
+    good = "".join(f"# TYPE etcd_server_{name} gauge\netcd_server_{name} 1\n" for name in ("has_leader", "is_leader"))
+    with pytest.raises(BadPage):
+        scraper.submit(page(good + "# TYPE etcd_server_id gauge\netcd_server_id one\n"))
+    assert aggregator.metric_names == []
+
+
+def test_the_catalogue_decides_the_kind(scraper: PageScraper, aggregator: AggregatorStub) -> None:
+    """A family keeps its meaning when a page declares it as something else, or not at all."""
+    size = "etcd_mvcc_db_total_size_in_bytes"
+    scraper.submit(page(f"etcd_server_has_leader 1\n# TYPE {size} counter\n{size} 5\n"))
+    for name, value in (("server.has_leader", 1), ("mvcc.db.total_size", 5)):
+        aggregator.assert_metric(f"etcd_latency.{name}", value=value, metric_type=aggregator.GAUGE)
+
+
 def test_bytes_that_are_not_utf8_do_not_lose_the_page(scraper: PageScraper, aggregator: AggregatorStub) -> None:
     """A stray byte is replaced in its label value; the rest of the page counts."""
     scraper.submit(page(b'# TYPE etcd_server_id gauge\netcd_server_id{server_id="\xff"} 1\n'))
