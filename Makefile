@@ -37,14 +37,14 @@ wheel: env
 
 env: $(VENV)/ready
 
-$(VENV)/ready: setup.py
+$(VENV)/ready: setup.py constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo "make: $(PYTHON) is not Python 3.11 to 3.13; name another, for example: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
 	@echo "Preparing the environment in $(VENV) (a minute or two, once) ..."
 	@rm -rf $(VENV)
 	@$(PYTHON) -m venv $(VENV) \
 		|| { echo "make: $(PYTHON) cannot make environments; on Debian: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
-	@$(PIP) install --quiet --quiet --editable '.[standalone,lab,test,lint]'
+	@$(PIP) install --quiet --quiet --constraint constraints.txt --editable '.[standalone,lab,test,lint]'
 	@touch $@
 
 clean:

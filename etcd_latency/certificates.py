@@ -7,7 +7,7 @@ own clear message, and a renewed certificate is noticed.
 
 from __future__ import annotations
 
-import getpass
+import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,16 +30,16 @@ def stamp(options: Mapping[str, Any]) -> Stamp:
 def check_readable(options: Mapping[str, Any]) -> None:
     """Raise `TlsRefused` for the first file that is missing, unreadable, or locked without a password."""
     for option, path in _files(options):
-        if path.is_dir():
-            continue
         try:
             content = path.read_bytes()
+        except IsADirectoryError:
+            continue  # `tls_ca_cert` may be one
         except FileNotFoundError:
             raise TlsRefused(f"`{option}`: there is no file {path}; correct the path, or create the file") from None
         except OSError as error:
             raise TlsRefused(
-                f"`{option}`: {path} cannot be read by user {getpass.getuser()} ({error.strerror}); "
-                "let this user read it, for example with setfacl, or give the Agent a copy"
+                f"`{option}`: {path} cannot be read by the Agent's user, uid {os.geteuid()} ({error.strerror}); "
+                "let it read the file, for example with setfacl, or give it a copy"
             ) from None
         if b"ENCRYPTED" in content and not options.get("tls_private_key_password"):
             raise TlsRefused(f"`{option}`: {path} is encrypted; set `tls_private_key_password`")

@@ -20,7 +20,7 @@ from etcd_latency.scrape import PageScraper
 class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
     """Measures one etcd cluster: one instance of the configuration, all of its members."""
 
-    __NAMESPACE__ = "etcd_latency"
+    __NAMESPACE__ = catalog.NAMESPACE
 
     # Base limits a run to 2000 series, which two members exceed. Here a user sets a limit, or none.
     DEFAULT_METRIC_LIMIT = 0
@@ -47,7 +47,9 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
             try:
                 self.scrapers[target.page_url].submit(answer)
             except TargetError as error:
-                failures[target] = submit.not_connected(self, target, error)
+                failures[target] = f"{target}: {error}"
+                self.log.debug("%s", target, exc_info=error)
+                submit.not_connected(self, target, failures[target])
             else:
                 submit.connected(self, target)
         self._tell_news(failures)
@@ -76,9 +78,8 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         return self._config_model_shared, self._config_model_instance
 
     def _decide(self, config: Config, agent: dict[str, Any]) -> None:
-        for options in config.http.values():
-            for secret in filter(None, map(options.get, ("password", "tls_private_key_password"))):
-                self.register_secret(secret)
+        for secret in config.secrets:
+            self.register_secret(secret)
         families = catalog.load("etcd").families
         if config.go_metrics:
             families += catalog.load("go").families

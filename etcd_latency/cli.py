@@ -17,8 +17,10 @@ from etcd_latency.__about__ import __version__
 from etcd_latency.report import as_json, as_text
 from etcd_latency.standalone import prepare, run
 
-FINE, RAISED, WRONG = 0, 1, 2
-"""The exit codes: all instances ran; an instance raised; the command line or the configuration is wrong."""
+FINE, RAISED, WRONG, INTERRUPTED = 0, 1, 2, 130
+"""The exit codes: all instances ran; an instance raised; the command line or the configuration is wrong;
+Ctrl-C, as shells have it."""
+DAY_SECONDS = 86400.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"etcd-latency: {options.config}: {error}", file=sys.stderr)
         return WRONG
     except KeyboardInterrupt:
-        return 128 + 2
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader (`| head`) has seen enough. Point stdout elsewhere, or Python complains at exit.
         sys.stdout = None
@@ -58,8 +60,12 @@ def load(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"cannot be read: {error.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"is not YAML: {error}") from None
+    except yaml.MarkedYAMLError as error:
+        # Not the error's own text: it holds the line, and the line may hold a password.
+        line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigurationError(f"is not YAML: {error.problem}{line}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigurationError(f"is not YAML: {type(error).__name__}; it holds what no YAML value can be") from None
     if not isinstance(content, dict) or not content.get("instances"):
         raise ConfigurationError("`instances` is missing; write a list with one entry per etcd cluster below it")
     init_config, instances = content.get("init_config") or {}, content["instances"]
@@ -82,11 +88,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(command=check)
     command.add_argument(
-        "-c", "--config", type=Path, required=True, metavar="FILE", help="a conf.yaml, as the Agent reads it"
+        "-c",
+        "--config",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="a conf.yaml; handles such as ENC[...] are resolved by the Agent only",
     )
-    command.add_argument("--times", type=_at_least(1), default=1, metavar="N", help="how many runs (default: 1)")
     command.add_argument(
-        "--pause", type=_at_least(0.0), default=1.0, metavar="SECONDS", help="the time between two runs (default: 1)"
+        "--times", type=_between(1, sys.maxsize), default=1, metavar="N", help="how many runs (default: 1)"
+    )
+    command.add_argument(
+        "--pause",
+        type=_between(0.0, DAY_SECONDS),
+        default=1.0,
+        metavar="SECONDS",
+        help="the time between two runs (default: 1)",
     )
     command.add_argument("--json", action="store_true", help="one JSON object per run, each on one line")
     command.add_argument("--all", action="store_true", help="show labelled series that are 0 on every member, too")
@@ -99,11 +116,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _at_least(least: float) -> Any:
+def _between(least: float, most: float) -> Any:
     def number(text: str) -> float:
         value = type(least)(text)
-        if not value >= least:
-            raise argparse.ArgumentTypeError(f"{text} is below {least:g}")
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text} is not between {least:g} and {most:g}")
         return value
 
     return number

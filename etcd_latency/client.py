@@ -13,11 +13,11 @@ from datadog_checks.base.utils import tls
 from datadog_checks.base.utils.http import RequestsWrapper
 
 from etcd_latency import certificates, explain
-from etcd_latency.errors import BadPage, TargetError
+from etcd_latency.errors import BadPage, TargetError, TimedOut
 from etcd_latency.model import Page, Target
 
 LARGEST_PAGE_BYTES = 64 * 1024 * 1024
-"""An etcd page has a quarter of a MiB; what is a hundred times larger is not one."""
+"""An etcd page has a quarter of a MiB; what is some hundred times larger is not one."""
 
 TLS_VERSIONS = {
     "TLSv1": ssl.TLSVersion.TLSv1,
@@ -46,6 +46,7 @@ class Client:
         self._accept = accept
         self._agent = agent
         self._log = log
+        # Made now, too, so that a wrong authentication option is refused before the first run.
         self._http = self._connect()
         self._stamp: certificates.Stamp = ()
 
@@ -57,6 +58,10 @@ class Client:
             raise
         except Exception as error:
             raise explain.translate(error, self.target.page_url, self._options) from error
+
+    def timed_out(self) -> TimedOut:
+        """The error for an answer that is not here, or not complete, when patience ends."""
+        return explain.timed_out(self._options)
 
     def _get(self, deadline: float) -> Page:
         self._notice_new_certificates()
@@ -73,7 +78,7 @@ class Client:
             if len(body) > LARGEST_PAGE_BYTES:
                 raise BadPage(f"the page is larger than {LARGEST_PAGE_BYTES >> 20} MiB; is this etcd?")
             if time.monotonic() > deadline:
-                raise explain.timed_out(self._options)
+                raise self.timed_out()
         return bytes(body)
 
     def _notice_new_certificates(self) -> None:
@@ -114,9 +119,12 @@ class _Wrapper(RequestsWrapper):
 
 
 def _leave_out_options(record: logging.LogRecord) -> bool:
-    """Base logs all TLS options when it makes a context, the password of the key among them."""
+    """Base logs all TLS options when it makes a context, the password of the key among them.
+
+    The logger is base's, so this holds for every check in the Agent's process.
+    """
     if "SSL context with config" in str(record.msg):
-        record.args = ("(left out: a password may be in it)",)
+        record.msg, record.args = "Creating SSL context (options left out: a password may be among them)", ()
     return True
 
 

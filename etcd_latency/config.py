@@ -71,6 +71,8 @@ class Config:
     """For every target the options of its `RequestsWrapper`: those that somebody set, over `HTTP_DEFAULTS`."""
     scrape: Mapping[str, Any]
     """The OpenMetrics V2 options that hold for every member."""
+    secrets: frozenset[str]
+    """What must never be told; the Agent's scrubber learns of it."""
     accept: str
     """The format in which pages are asked for, as a value of the Accept header."""
     go_metrics: bool
@@ -83,9 +85,11 @@ def configure(shared: SharedConfig, instance: InstanceConfig) -> Config:
     outer = inherit(written(shared, HTTP_OPTIONS), written(instance, HTTP_OPTIONS))
     tags = (*instance.tags, f"etcd_cluster:{instance.cluster}")
     members = {target(member, tags, by_endpoint=instance.tag_by_endpoint): member for member in instance.members}
+    http = {found: http_options(outer, written(member, HTTP_OPTIONS)) for found, member in members.items()}
     return Config(
         members=tuple(members),
-        http={found: http_options(outer, written(member, HTTP_OPTIONS)) for found, member in members.items()},
+        http=http,
+        secrets=frozenset(secret for options in http.values() for secret in secrets_in(options)),
         scrape={
             **written(instance, SCRAPE_OPTIONS),
             "collect_histogram_buckets": instance.collect_histogram_buckets,
@@ -121,6 +125,16 @@ def http_options(*levels: Mapping[str, Any]) -> dict[str, Any]:
         # Base verifies whenever it has a CA, whatever `tls_verify` says. The user's word counts.
         options.pop("tls_ca_cert", None)
     return options
+
+
+def secrets_in(options: Mapping[str, Any]) -> Iterator[str]:
+    """The passwords, and what goes into a header for authorization, among a target's options."""
+    reader = options.get("auth_token", {}).get("reader")
+    headers = {**options.get("headers", {}), **options.get("extra_headers", {})}
+    yield from filter(None, map(options.get, ("password", "tls_private_key_password")))
+    yield from (value for name, value in headers.items() if name.lower().endswith("authorization"))
+    if isinstance(reader, Mapping) and isinstance(reader.get("client_secret"), str):
+        yield reader["client_secret"]
 
 
 def inherit(*levels: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,11 +12,11 @@ import socket
 import ssl
 from collections.abc import Mapping
 from http import HTTPStatus
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 from typing import Any
 
 import requests
-from urllib3.exceptions import TimeoutError as Urllib3Timeout
+import urllib3
 
 from etcd_latency.certificates import expired_on
 from etcd_latency.errors import Refused, TargetError, TimedOut, TlsRefused, Unreachable
@@ -28,14 +28,14 @@ SERVER_CERTIFICATE = {
     64: "the server's certificate is for another IP address; use an address that is in it, or reissue it with this one",
     **dict.fromkeys(
         (18, 19, 20, 21),
-        "the server's certificate was not signed by the CA in `tls_ca_cert`; set it to the CA of this server "
-        "(kubeadm: /etc/kubernetes/pki/etcd/ca.crt)",
+        "the server's certificate was signed by no CA that the check trusts; set `tls_ca_cert` to the CA of this "
+        "server (kubeadm: /etc/kubernetes/pki/etcd/ca.crt)",
     ),
 }
 """By OpenSSL's X509_V_ERR code (openssl/x509_vfy.h)."""
 
 CLIENT_CERTIFICATE_ALERTS = re.compile(
-    "ALERT_(BAD_CERTIFICATE|CERTIFICATE_|UNKNOWN_CA|ACCESS_DENIED|HANDSHAKE_FAILURE|UNSUPPORTED_CERTIFICATE)"
+    "ALERT_(BAD_CERTIFICATE|CERTIFICATE_|UNKNOWN_CA|ACCESS_DENIED|UNSUPPORTED_CERTIFICATE)"
 )
 """TLS alerts (RFC 8446 section 6.2, as OpenSSL names them) with which a server turns a client away."""
 
@@ -46,15 +46,25 @@ HANDSHAKE = (
     ),
     ("KEY_VALUES_MISMATCH", "`tls_private_key` does not belong to `tls_cert`; configure a pair"),
     (
-        "ALERT|HANDSHAKE|PROTOCOL|CIPHER",
+        "HANDSHAKE_FAILURE|PROTOCOL|VERSION|CIPHER",
         "client and server find no TLS version or cipher in common; see `tls_protocols_allowed` and `tls_ciphers`",
     ),
     (
-        "",
+        "^$|PEM|ASN1|START_LINE|DECRYPT|CERTIFICATE_OR_CRL|X509",
         "`tls_ca_cert`, `tls_cert` or `tls_private_key` is not a PEM file, or `tls_private_key_password` is wrong",
     ),
+    ("", "TLS failed; look into the log of the server, too"),
 )
-"""Any other reason of OpenSSL; the first pattern that is found in it counts."""
+"""Any other reason of OpenSSL, which names none for some broken files; the first pattern found in it counts."""
+
+PROXY_ERRORS = (
+    requests.exceptions.ProxyError,
+    requests.exceptions.InvalidProxyURL,
+    urllib3.exceptions.ProxySchemeUnknown,
+)
+
+BROKEN_OFF = (ConnectionError, HTTPException, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+"""The connection stood, and ended before the answer did."""
 
 STATUS: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "set credentials: `username` and `password`, or `auth_token`",
@@ -68,7 +78,7 @@ STATUS: dict[int, str] = {
 def translate(error: Exception, url: str, options: Mapping[str, Any]) -> TargetError:
     """What went wrong between us and `url`, for the operator who configured `options`."""
     root = _innermost(error)
-    translated = _tls(root, options) or _network(root, url, options)
+    translated = _proxy(error) or _tls(root, options) or _network(root, url, options)
     return type(translated)(f"{translated} ({_own_words(root)})")
 
 
@@ -101,10 +111,16 @@ def _innermost(error: BaseException) -> BaseException:
         error = deeper
 
 
+def _proxy(error: Exception) -> Unreachable | None:
+    if isinstance(error, PROXY_ERRORS):
+        return Unreachable("the proxy on the way does not serve; correct `proxy`, or set `skip_proxy: true`")
+    return None
+
+
 def _tls(root: BaseException, options: Mapping[str, Any]) -> TlsRefused | None:
     if isinstance(root, ssl.SSLCertVerificationError):
         return TlsRefused(SERVER_CERTIFICATE.get(root.verify_code, "the server's certificate could not be verified"))
-    if not isinstance(root, ssl.SSLError):
+    if not isinstance(root, ssl.SSLError) or isinstance(root, BROKEN_OFF):
         return None
     reason = root.reason or ""
     if CLIENT_CERTIFICATE_ALERTS.search(reason):
@@ -130,10 +146,10 @@ def _network(root: BaseException, url: str, options: Mapping[str, Any]) -> Targe
         return Unreachable("nothing listens there; is the process running, on this address and port?")
     if isinstance(root, socket.gaierror):
         return Unreachable("the host name does not resolve; correct it, or the DNS of this host")
-    if isinstance(root, requests.Timeout | Urllib3Timeout | TimeoutError):
+    if isinstance(root, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
         return timed_out(options)
-    if isinstance(root, ConnectionError | HTTPException):
-        return _cut_off(url, options)
+    if isinstance(root, BROKEN_OFF):
+        return _cut_off(root, url, options)
     if isinstance(root, OSError):
         return Unreachable("no connection to this host and port; is the network between them up?")
     return Unreachable(f"the request failed with {type(root).__name__}")
@@ -143,7 +159,8 @@ def timed_out(options: Mapping[str, Any]) -> TimedOut:
     """The error for a target from which nothing, or not all, came in time."""
     limit = patience(options)
     return TimedOut(
-        f"no answer within {limit:g} s; is the process hung, its host down or overloaded, or a firewall in between?"
+        f"no complete answer within {limit:g} s; "
+        "is the process hung, its host down or overloaded, or a firewall in between?"
     )
 
 
@@ -153,11 +170,16 @@ def patience(options: Mapping[str, Any]) -> float:
     return max(float(options.get("connect_timeout", whole)), float(options.get("read_timeout", whole)))
 
 
-def _cut_off(url: str, options: Mapping[str, Any]) -> TargetError:
+def _cut_off(root: BaseException, url: str, options: Mapping[str, Any]) -> TargetError:
+    if isinstance(root, IncompleteRead):
+        return Unreachable("the connection broke in the middle of the page; is the process restarting?")
     if url.startswith("http:"):
         return Unreachable("the server closed the connection without an answer; if it speaks TLS, write https://")
     if not options.get("tls_cert"):
         # With TLS 1.3 a client learns that it needed a certificate only when it reads: as an alert,
         # or, when the server closed first, as a reset.
-        return TlsRefused(f"the server cut the connection; {_client_certificate(options)}")
-    return Unreachable("the connection broke before the answer was complete; is the process restarting?")
+        return Unreachable(
+            "the server cut the connection; if it wants a client certificate, set `tls_cert` and `tls_private_key`; "
+            "else, is the process restarting?"
+        )
+    return Unreachable("the server cut the connection; is the process restarting?")

@@ -50,12 +50,15 @@ class Fetcher:
             answer = client.page()
         except TargetError as error:
             answer = Failure(error)
-        finally:
-            self._busy.discard(client.target)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours must not pass for a hung member
+            answer = Failure(
+                TargetError(f"the check itself failed with {type(error).__name__}; please report it ({error})")
+            )
+        self._busy.discard(client.target)
         arrived.put((client.target, answer))
 
     def _silence(self, client: Client) -> TimedOut:
         """What it means when nothing arrives from this client in this run."""
         if client.target in self._busy:
             return TimedOut("still no answer to the request of an earlier run; is the process hung?")
-        return TimedOut(f"no answer within {client.patience:g} s; is the process hung?")
+        return client.timed_out()

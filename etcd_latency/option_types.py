@@ -115,14 +115,16 @@ def _metrics(value: list[Any]) -> list[Any]:
     for item in value:
         for name, entry in ({item: {}} if isinstance(item, str) else item).items():
             _pattern(name)
-            ours, kind = (
-                (entry.get("name", name), entry.get("type", "native")) if isinstance(entry, dict) else ("", "native")
-            )
-            if not isinstance(ours, str):
-                raise Mistake(f"gives {name} a name that is not text; put it in quotes")
-            if not isinstance(kind, str) or kind not in TRANSFORMERS:
-                raise Mistake(f"gives {name} an unknown type; use one of {', '.join(sorted(TRANSFORMERS))}")
+            _metric(name, {"name": entry} if isinstance(entry, str) else entry)
     return value
+
+
+def _metric(name: str, entry: dict[str, Any]) -> None:
+    if not isinstance(entry.get("name", name), str):
+        raise Mistake(f"gives {name} a name that is not text; put it in quotes")
+    kind = entry.get("type", "native")
+    if not isinstance(kind, str) or kind not in TRANSFORMERS:
+        raise Mistake(f"gives {name} an unknown type; use one of {', '.join(sorted(TRANSFORMERS))}")
 
 
 def _number(value: Any) -> Any:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+from etcd_latency.catalog import NAMESPACE
 from etcd_latency.standalone import Metric, Run, ServiceCheck
 
 STATUS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
-NAMESPACE = "etcd_latency."
 COLUMN_TAG = "etcd_member:"
 
 Row = tuple[tuple[str, ...], dict[str, float]]
@@ -69,7 +69,9 @@ def _series(metrics: Sequence[Metric], *, show_all: bool) -> Iterator[str]:
     columns = sorted({_column(metric) for metric in metrics})
     lines: list[Line] = [("", "type", columns)]
     for (name, kind), samples in groupby(sorted(metrics, key=_name_and_kind), key=_name_and_kind):
-        lines += _block(name.removeprefix(NAMESPACE), kind, list(_rows(samples, shared)), columns, show_all=show_all)
+        lines += _block(
+            name.removeprefix(f"{NAMESPACE}."), kind, list(_rows(samples, shared)), columns, show_all=show_all
+        )
     yield f"  tags of all: {' '.join(sorted(shared)) or 'none'}"
     width = max(len(text) for text, _, _ in lines)
     for text, kind, cells in lines:

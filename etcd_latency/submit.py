@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datadog_checks.base import AgentCheck
 
-from etcd_latency.errors import TargetError
 from etcd_latency.model import Target
 
 CAN_CONNECT = "can_connect"
@@ -15,9 +14,6 @@ def connected(check: AgentCheck, target: Target) -> None:
     check.service_check(CAN_CONNECT, AgentCheck.OK, tags=list(target.tags))
 
 
-def not_connected(check: AgentCheck, target: Target, error: TargetError) -> str:
-    """The target could not be measured; returns the message, which says why and what to do."""
-    message = f"{target}: {error}"
-    check.log.debug("%s", message, exc_info=error)
+def not_connected(check: AgentCheck, target: Target, message: str) -> None:
+    """The target could not be measured; the message says why and what to do."""
     check.service_check(CAN_CONNECT, AgentCheck.CRITICAL, tags=list(target.tags), message=message)
-    return message

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from etcd_latency.catalog import NAMESPACE
 from etcd_latency.standalone import Run, prepare, run
 
 Series = tuple[str, frozenset[str]]
@@ -63,7 +64,7 @@ class Agent:
     def _points(self, result: Run) -> Iterator[tuple[Series, float]]:
         counts: dict[Series, float] = {}
         for metric in result.metrics:
-            series = (metric.name.removeprefix("etcd_latency."), frozenset(metric.tags))
+            series = (metric.name.removeprefix(f"{NAMESPACE}."), frozenset(metric.tags))
             if metric.type != "monotonic_count":
                 yield series, metric.value
                 continue

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from etcd_latency import catalog
-from etcd_latency.catalog import Family
+from etcd_latency.catalog import NAMESPACE, Family
 
 METADATA = Path("assets/metadata.csv")
 
@@ -25,7 +25,7 @@ class Row(NamedTuple):
     per_unit_name: str = ""
     description: str = ""
     orientation: str = "0"
-    integration: str = "etcd_latency"
+    integration: str = NAMESPACE
     short_name: str = ""
     curated_metric: str = ""
     sample_tags: str = ""
@@ -38,7 +38,7 @@ def rows() -> list[Row]:
 
 
 def _rows(family: Family) -> Iterator[Row]:
-    name, unit = f"etcd_latency.{family.name}", family.unit or ""
+    name, unit = f"{NAMESPACE}.{family.name}", family.unit or ""
     if family.kind == "gauge":
         yield _row(name, "gauge", unit, family.help)
     elif family.kind == "counter":
@@ -51,7 +51,7 @@ def _rows(family: Family) -> Iterator[Row]:
 
 
 def _row(name: str, kind: str, unit: str, description: str) -> Row:
-    short = name.removeprefix("etcd_latency.").replace(".", " ").replace("_", " ")
+    short = name.removeprefix(f"{NAMESPACE}.").replace(".", " ").replace("_", " ")
     return Row(name, kind, unit_name=unit, description=description, short_name=short)
 
 

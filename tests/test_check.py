@@ -9,7 +9,7 @@ import pytest
 from datadog_checks.base import AgentCheck
 from datadog_checks.base.stubs.aggregator import AggregatorStub
 
-from etcd_latency import EtcdLatencyCheck
+from etcd_latency import EtcdLatencyCheck, __version__
 from etcd_latency.errors import NothingReached
 from tests.conftest import MakeCheck, Serve, recorded
 from tests.servers import page, pages, silence
@@ -52,7 +52,7 @@ def test_a_bad_member_costs_its_own_data_only(serve: Serve, make_check: MakeChec
     assert statuses["good"] == (AgentCheck.OK, "")
     assert statuses["dead"][0] == statuses["hung"][0] == statuses["lying"][0] == AgentCheck.CRITICAL
     assert statuses["dead"][1].startswith("dead (http://127.0.0.1:1): nothing listens there; is the process running")
-    assert statuses["hung"][1].startswith(f"hung ({hung}): no answer within 0.5 s; is the process hung")
+    assert statuses["hung"][1].startswith(f"hung ({hung}): no complete answer within 0.5 s; is the process hung")
     assert statuses["lying"][1] == f"lying ({lying}): the page has no metric of an etcd member; is this the URL of one?"
 
 
@@ -134,14 +134,15 @@ def test_blocks_that_are_not_measured_yet_are_named(make_check: MakeCheck) -> No
 
 
 def test_secrets_are_scrubbed_from_what_is_told(make_check: MakeCheck) -> None:
-    """The passwords of an instance are known to the Agent's scrubber."""
-    check = make_check("https://10.0.0.1:2379", username="root", password="hunter2")
-    assert check.sanitize("refused hunter2") == "refused ********"
+    """The passwords and authorization headers of an instance are known to the Agent's scrubber."""
+    headers = {"authorization": "Bearer hunter3", "X-Team": "storage"}
+    check = make_check("https://10.0.0.1:2379", username="root", password="hunter2", extra_headers=headers)
+    assert check.sanitize("storage refused hunter2 and Bearer hunter3") == "storage refused ******** and ********"
 
 
 def test_the_agent_finds_version_and_models() -> None:
     """Base derives both from the module of the class, which is the package itself."""
     check = EtcdLatencyCheck("etcd_latency", {}, [{"cluster": "prod", "members": ["https://10.0.0.1:2379"]}])
     check.run_check_initializations()
-    assert check.check_version == "0.1.0"
+    assert check.check_version == __version__
     assert type(check._config_model_instance).__name__ == "InstanceConfig"

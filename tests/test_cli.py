@@ -81,6 +81,8 @@ def test_an_instance_that_raised(write: Write, capsys: pytest.CaptureFixture[str
     [
         (None, "cannot be read: No such file or directory"),
         ("{", "is not YAML"),
+        ('instances:\n  - password: "hunter2\n', "is not YAML: found unexpected end of stream in line 3"),
+        ("instances: [{cluster: 2020-13-45}]", "is not YAML: ValueError"),
         ("", "`instances` is missing"),
         ("instances: []", "`instances` is missing"),
         ("instances: {cluster: a}", "`instances` is not a list of mappings"),
@@ -106,11 +108,19 @@ def test_a_wrong_configuration(
     assert output.err.startswith(f"etcd-latency: {path}: ")
     assert words in output.err
     assert "Traceback" not in output.err
+    assert "hunter2" not in output.err
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["check"], ["nonsense"], ["check", "-c", "x", "--times", "0"], ["check", "-c", "x", "--pause", "-1"]],
+    [
+        [],
+        ["check"],
+        ["nonsense"],
+        ["check", "-c", "x", "--times", "0"],
+        ["check", "-c", "x", "--pause", "-1"],
+        ["check", "-c", "x", "--pause", "inf"],
+    ],
     ids=" ".join,
 )
 def test_a_wrong_command_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:

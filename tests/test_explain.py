@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+from http.client import IncompleteRead
 
 import pytest
 import requests
@@ -35,9 +36,14 @@ def wrapped(error: Exception) -> Exception:
         (ConnectionRefusedError(111, "Connection refused"), Unreachable, "nothing listens there"),
         (socket.gaierror(-2, "Name or service not known"), Unreachable, "does not resolve"),
         (OSError(113, "No route to host"), Unreachable, "no connection to this host"),
-        (TimeoutError("timed out"), TimedOut, "no answer within 7 s"),
-        (requests.ReadTimeout("read"), TimedOut, "no answer within 7 s"),
-        (ConnectionResetError(104, "reset"), TlsRefused, "wants a client certificate"),
+        (TimeoutError("timed out"), TimedOut, "no complete answer within 7 s"),
+        (requests.ReadTimeout("read"), TimedOut, "no complete answer within 7 s"),
+        (ConnectionResetError(104, "reset"), Unreachable, "if it wants a client certificate, set `tls_cert`"),
+        (ssl.SSLEOFError(8, "EOF occurred in violation of protocol"), Unreachable, "the server cut the connection"),
+        (IncompleteRead(b"etcd", 100), Unreachable, "broke in the middle of the page"),
+        (tls_error("TLSV1_UNRECOGNIZED_NAME"), TlsRefused, "TLS failed"),
+        (tls_error("SSLV3_ALERT_HANDSHAKE_FAILURE"), TlsRefused, "tls_ciphers"),
+        (tls_error("BAD_DECRYPT"), TlsRefused, "`tls_private_key_password` is wrong"),
         (tls_error("TLSV13_ALERT_CERTIFICATE_REQUIRED"), TlsRefused, "wants a client certificate"),
         (tls_error("SSLV3_ALERT_BAD_CERTIFICATE"), TlsRefused, "wants a client certificate"),
         (tls_error("WRONG_VERSION_NUMBER"), TlsRefused, "does not speak TLS"),
@@ -79,7 +85,16 @@ def test_a_reset_with_a_client_certificate_is_no_certificate_problem() -> None:
     error = translate(
         ProtocolError("aborted", ConnectionResetError(104, "reset")), URL, {"timeout": 7, "tls_cert": "a"}
     )
-    assert "the connection broke before the answer was complete" in str(error)
+    assert str(error).startswith("the server cut the connection; is the process restarting?")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [requests.exceptions.ProxyError(ConnectionRefusedError(111, "refused")), requests.exceptions.InvalidProxyURL("x")],
+)
+def test_a_proxy_on_the_way_is_not_taken_for_etcd(error: Exception) -> None:
+    """Base uses the Agent's own proxy; when that is what refuses, the options for it are named."""
+    assert "correct `proxy`, or set `skip_proxy: true`" in str(translate(error, URL, {"timeout": 7}))
 
 
 def test_plain_http_towards_a_tls_port() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -44,9 +45,9 @@ def test_a_page_arrives_as_it_was_sent(serve: Serve) -> None:
     [
         (page(b"no", status=404), Refused, "HTTP 404 Not Found: metrics are elsewhere"),
         (page(b"", status=302, Location="http://127.0.0.1:1/"), Refused, "moved to http://127.0.0.1:1/"),
-        (broken_off(b"etcd_x 1\n"), Unreachable, "closed the connection"),
-        (silence(3), TimedOut, "no answer within 0.3 s"),
-        (drip(b"etcd_x 1\n" * 10, 0.05), TimedOut, "no answer within 0.3 s"),
+        (broken_off(b"etcd_x 1\n"), Unreachable, "broke in the middle of the page"),
+        (silence(3), TimedOut, "no complete answer within 0.3 s"),
+        (drip(b"etcd_x 1\n" * 10, 0.05), TimedOut, "no complete answer within 0.3 s"),
     ],
     ids=["404", "redirect", "broken-off", "silent", "dripping"],
 )
@@ -95,7 +96,7 @@ def test_who_never_ends_is_left_behind_and_not_asked_again(serve: Serve, monkeyp
     fetch = Fetcher()
     first = error_of(fetch([stuck])[stuck.target])
     second = error_of(fetch([stuck])[stuck.target])
-    assert "no answer within 0.2 s" in str(first)
+    assert "no complete answer within 0.2 s" in str(first)
     assert "still no answer to the request of an earlier run" in str(second)
     assert len(asked) == 1
     time.sleep(1.5)
@@ -145,6 +146,23 @@ def test_a_missing_file_is_named(option: str, tmp_path: Path) -> None:
     one = client("https://127.0.0.1:1", **(options | {option: "/nowhere/x.pem"}))
     error = error_of(Fetcher()([one])[one.target])
     assert str(error) == f"`{option}`: there is no file /nowhere/x.pem; correct the path, or create the file"
+
+
+@pytest.mark.parametrize("method", ["read_bytes", "stat"])
+def test_a_file_that_may_not_be_read_is_named(method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """kubeadm's keys are root's: whether file or folder is closed, the operator learns which user lacks what."""
+    pair = Pki(tmp_path).issue("client")
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise PermissionError(13, "Permission denied")
+
+    for closed in {method, "read_bytes"}:
+        monkeypatch.setattr(Path, closed, refuse)
+    one = client("https://127.0.0.1:1", tls_cert=str(pair.cert), tls_private_key=str(pair.key))
+    one._stamp = ((-1, -1),)
+    assert str(error_of(Fetcher()([one])[one.target])).startswith(
+        f"`tls_cert`: {pair.cert} cannot be read by the Agent's user, uid {os.geteuid()} (Permission denied)"
+    )
 
 
 def test_a_folder_of_certificates_is_no_missing_file(tmp_path: Path) -> None:

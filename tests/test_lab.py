@@ -93,11 +93,3 @@ def test_free_ports_differ() -> None:
     """Members must not be given one port twice."""
     ports = free_ports(30)
     assert len(set(ports)) == 30
-
-
-def test_the_machine_is_left_as_it_was() -> None:
-    """Nothing of the lab is written outside its own temporary folder."""
-    before = set(Path.cwd().iterdir())
-    with cluster.running(1):
-        pass
-    assert set(Path.cwd().iterdir()) == before

@@ -12,9 +12,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-import yaml
 
-from etcd_latency import __version__
+from etcd_latency import __version__, catalog
 
 ROOT = Path(__file__).parent.parent
 CLEAN = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
@@ -96,7 +95,7 @@ def test_the_agent_finds_one_class_under_both_names(environment: Path, tmp_path:
             "version": __version__,
             "check_version": __version__,
             "model": "InstanceConfig",
-            "families": 114,
+            "families": len(catalog.load("etcd").families),
         }, name
 
 
@@ -161,14 +160,9 @@ def test_manifest_and_changelog() -> None:
     assert f"\n## {__version__} " in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_ci_runs_what_the_makefile_offers() -> None:
-    """`.ci/run` calls targets that exist, and the README's two commands are among the Makefile's."""
+def test_ci_runs_check_and_test() -> None:
+    """What CI calls are the Makefile's two gates."""
+    assert "\nmake check test\n" in (ROOT / ".ci/run").read_text()
     makefile = (ROOT / "Makefile").read_text()
-    for target in ("demo", "test", "check"):
-        assert f"\n{target}: env\n" in makefile
-    assert "make check test" in (ROOT / ".ci/run").read_text()
-
-
-def test_the_example_file_is_valid_yaml() -> None:
-    """As installed, the example can be renamed to conf.yaml and edited."""
-    assert yaml.safe_load((ROOT / "conf.yaml.example").read_text())["instances"][0]["cluster"] == "<CLUSTER_NAME>"
+    assert "\ncheck: env\n" in makefile
+    assert "\ntest: env\n" in makefile

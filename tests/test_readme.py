@@ -61,6 +61,6 @@ def test_files_and_commands_exist() -> None:
     for link in re.findall(r"\]\(([^)]+)\)", README):
         assert (ROOT / link).exists(), link
     makefile = (ROOT / "Makefile").read_text()
-    for target in re.findall(r"make (\w+)", README):
-        assert f"\n{target}: env\n" in makefile or target == "and", target
+    for target in re.findall(r"^make (\w+)|`make (\w+)`", README, re.MULTILINE):
+        assert f"\n{''.join(target)}: env\n" in makefile, target
     assert f"datadog_etcd_latency-{__version__}-py3-none-any.whl" in README

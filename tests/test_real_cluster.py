@@ -115,14 +115,14 @@ def test_the_message_for_every_certificate_problem(
             {"tls_cert": None, "tls_private_key": None},
             "wants a client certificate; set `tls_cert`",
         ),
-        "wrong CA": ({"tls_ca_cert": str(other.ca)}, "was not signed by the CA in `tls_ca_cert`"),
+        "wrong CA": ({"tls_ca_cert": str(other.ca)}, "was signed by no CA that the check trusts; set `tls_ca_cert`"),
         "client certificate of another CA": (
             client_options(other.issue("client")),
             "does not accept the client certificate",
         ),
         "expired client certificate": (client_options(expired), f"the client certificate {expired.cert} expired on 20"),
         "key of another certificate": ({"tls_private_key": str(expired.key)}, "does not belong to `tls_cert`"),
-        "no CA": ({"tls_ca_cert": None}, "was not signed by the CA in `tls_ca_cert`"),
+        "no CA": ({"tls_ca_cert": None}, "was signed by no CA that the check trusts; set `tls_ca_cert`"),
         "a CA that is no certificate": ({"tls_ca_cert": __file__}, "is not a PEM file"),
     }
     for case, (options, words) in wrong.items():
@@ -253,7 +253,7 @@ def test_one_killed_one_hung(aggregator: AggregatorStub) -> None:
                 "etcd-2": AgentCheck.CRITICAL,
                 "etcd-3": AgentCheck.CRITICAL,
             }
-            assert "no answer within 2 s; is the process hung" in told(aggregator)["etcd-2"][1]
+            assert "no complete answer within 2 s; is the process hung, its host down" in told(aggregator)["etcd-2"][1]
             assert "nothing listens there; is the process running" in told(aggregator)["etcd-3"][1]
         cluster.members[1].process.resume()
         aggregator.reset()

@@ -10,6 +10,9 @@ from typing import Any, Literal
 
 import yaml
 
+NAMESPACE = "etcd_latency"
+"""What every metric and service check of ours begins with, followed by a dot."""
+
 Kind = Literal["gauge", "counter", "histogram", "summary"]
 
 

@@ -18,9 +18,9 @@ from prometheus_client import Metric
 from etcd_latency.errors import BadPage, TargetError
 from etcd_latency.model import Answer, Failure, Page, Target
 
-MEMBER_MARK = re.compile(rb"^etcd_(server|disk|mvcc|network|debugging)_", re.MULTILINE)
-"""Stands in the page of every member. An API server's page has families that begin with `etcd_`, too, but
-none of these; its process and gRPC metrics must not pass for a member's."""
+MEMBER_MARK = "etcd_(server|disk|mvcc|network|debugging)_"
+"""Begins a line in the page of every member. An API server's page has families that begin with `etcd_`, too,
+but none of these; its process and gRPC metrics must not pass for a member's."""
 
 
 class PageScraper(OpenMetricsScraper):
@@ -32,7 +32,7 @@ class PageScraper(OpenMetricsScraper):
             check,
             {**options, "openmetrics_endpoint": target.page_url, "tags": list(target.tags), "tag_by_endpoint": False},
         )
-        self.target = target
+        self._member_mark = re.compile(f"^{re.escape(self.raw_metric_prefix)}{MEMBER_MARK}".encode(), re.MULTILINE)
         self.answer: Answer | None = None
 
     def submit(self, answer: Answer) -> None:
@@ -56,7 +56,7 @@ class PageScraper(OpenMetricsScraper):
         self._content_type = page.content_type
         if self.enable_telemetry:
             self.gauge("telemetry.payload.size", len(page.body), tags=self.tags)
-        if not MEMBER_MARK.search(page.body):
+        if not self._member_mark.search(page.body):
             raise BadPage("the page has no metric of an etcd member; is this the URL of one?")
         yield from list(super().parse_metrics())
 
