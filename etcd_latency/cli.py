@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import sys
 import time
@@ -26,6 +27,8 @@ DAY_SECONDS = 86400.0
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows Z\\xfcrich
     logging.basicConfig(stream=sys.stderr, level=options.log_level.upper(), format="%(levelname)s: %(message)s")
     try:
         return int(options.command(options))
@@ -38,6 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader (`| head`) has seen enough. Point stdout elsewhere, or Python complains at exit.
         sys.stdout = None
         return FINE
+    except OSError as error:
+        sys.stdout = None
+        print(f"etcd-latency: the output cannot be written: {error.strerror}", file=sys.stderr)
+        return WRONG
 
 
 def check(options: argparse.Namespace) -> int:
@@ -64,7 +71,7 @@ def load(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         # Not the error's own text: it holds the line, and the line may hold a password.
         line = f" in line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigurationError(f"is not YAML: {error.problem}{line}") from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ConfigurationError(f"is not YAML: {type(error).__name__}; it holds what no YAML value can be") from None
     if not isinstance(content, dict) or not content.get("instances"):
         raise ConfigurationError("`instances` is missing; write a list with one entry per etcd cluster below it")

@@ -16,8 +16,8 @@ from etcd_latency import certificates, explain
 from etcd_latency.errors import BadPage, TargetError, TimedOut
 from etcd_latency.model import Page, Target
 
-LARGEST_PAGE_BYTES = 64 * 1024 * 1024
-"""An etcd page has a quarter of a MiB; what is some hundred times larger is not one."""
+LARGEST_PAGE_BYTES = 4 * 1024 * 1024
+"""An etcd page has a quarter of a MiB; what is many times larger is not one, and parsing it would hold up the run."""
 
 TLS_VERSIONS = {
     "TLSv1": ssl.TLSVersion.TLSv1,
@@ -57,7 +57,10 @@ class Client:
         except TargetError:
             raise
         except Exception as error:
-            raise explain.translate(error, self.target.page_url, self._options) from error
+            told = explain.translate(error, self.target.page_url, self._options)
+            if isinstance(error, explain.UNQUOTED):
+                raise told from None  # nor may a traceback tell what its words hold
+            raise told from error
 
     def timed_out(self) -> TimedOut:
         """The error for an answer that is not here, or not complete, when patience ends."""
@@ -79,6 +82,8 @@ class Client:
                 raise BadPage(f"the page is larger than {LARGEST_PAGE_BYTES >> 20} MiB; is this etcd?")
             if time.monotonic() > deadline:
                 raise self.timed_out()
+        if not _framed(response) and not body.endswith(b"\n"):
+            raise BadPage("the page breaks off in the middle of a line; what cuts it on the way?")
         return bytes(body)
 
     def _notice_new_certificates(self) -> None:
@@ -89,10 +94,15 @@ class Client:
             self._http, self._stamp = self._connect(), stamp
 
     def _connect(self) -> RequestsWrapper:
-        http = _Wrapper(dict(self._options), dict(self._agent), logger=self._log)
+        http = _Wrapper(dict(self._options), dict(self._agent), logger=_Discreet(self._log, {}))
         if http.options["headers"].get("Accept") == "*/*":
             http.options["headers"]["Accept"] = self._accept
         return http
+
+
+def _framed(response: requests.Response) -> bool:
+    """Whether HTTP itself tells where the body ends, so that a part of it cannot pass for the whole."""
+    return "Content-Length" in response.headers or "chunked" in response.headers.get("Transfer-Encoding", "")
 
 
 class _Wrapper(RequestsWrapper):
@@ -116,6 +126,15 @@ class _Wrapper(RequestsWrapper):
         if tuple(allowed) != tls.DEFAULT_PROTOCOL_VERSIONS:
             versions = [TLS_VERSIONS[name] for name in allowed if name in TLS_VERSIONS]
             adapter.ssl_context.minimum_version, adapter.ssl_context.maximum_version = min(versions), max(versions)
+
+
+class _Discreet(logging.LoggerAdapter[Any]):
+    """Base's wrapper says why it reads a token anew, in the words of an error that may quote the old one."""
+
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
+        if str(msg).startswith("Renewing auth token"):
+            msg, args = "Renewing auth token (the reason is left out: it may quote the token)", ()
+        super().log(level, msg, *args, **kwargs)
 
 
 def _leave_out_options(record: logging.LogRecord) -> bool:

@@ -310,9 +310,12 @@ def _shown(value: Any) -> str:
     return textwrap.shorten(json.dumps(_redacted(value), default=str, ensure_ascii=False), 80, placeholder=" ...")
 
 
-def _redacted(value: Any) -> Any:
+def _redacted(value: Any, depth: int = 4) -> Any:
+    """YAML's anchors can make a value hold itself, so it is followed so deep only."""
+    if not depth:
+        return "..."
     if isinstance(value, Mapping):
-        return {str(key): "***" if key in SECRET_OPTIONS else _redacted(one) for key, one in value.items()}
+        return {str(key): "***" if key in SECRET_OPTIONS else _redacted(one, depth - 1) for key, one in value.items()}
     if isinstance(value, list):
-        return [_redacted(one) for one in value]
+        return [_redacted(one, depth - 1) for one in value]
     return re.sub(r"[^/\s]*@", "***@", value) if isinstance(value, str) else value

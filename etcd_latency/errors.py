@@ -15,13 +15,23 @@ Messages are for the operator: they say what is the case and what to do about it
 
 from __future__ import annotations
 
+LONGEST_MESSAGE = 600
+
 
 class EtcdLatencyError(Exception):
     """The root of what this package raises itself."""
 
 
 class TargetError(EtcdLatencyError):
-    """One target could not be measured; the message names no target, its submitter does."""
+    """One target could not be measured; the message names no target, its submitter does.
+
+    Part of a message may come from a server. It is cut to what fits a screen, and to what a terminal
+    shows rather than obeys.
+    """
+
+    def __init__(self, message: str) -> None:
+        printable = "".join(letter if letter.isprintable() else "?" for letter in message[:LONGEST_MESSAGE])
+        super().__init__(printable + " ..." * (len(message) > LONGEST_MESSAGE))
 
 
 class Unreachable(TargetError):

@@ -19,7 +19,7 @@ import requests
 import urllib3
 
 from etcd_latency.certificates import expired_on
-from etcd_latency.errors import Refused, TargetError, TimedOut, TlsRefused, Unreachable
+from etcd_latency.errors import BadPage, Refused, TargetError, TimedOut, TlsRefused, Unreachable
 
 SERVER_CERTIFICATE = {
     9: "the server's certificate is not valid yet; compare the clocks of both hosts",
@@ -34,6 +34,8 @@ SERVER_CERTIFICATE = {
 }
 """By OpenSSL's X509_V_ERR code (openssl/x509_vfy.h)."""
 
+PROXY = "the proxy on the way does not serve; correct `proxy`, or set `skip_proxy: true`"
+
 CLIENT_CERTIFICATE_ALERTS = re.compile(
     "ALERT_(BAD_CERTIFICATE|CERTIFICATE_|UNKNOWN_CA|ACCESS_DENIED|UNSUPPORTED_CERTIFICATE)"
 )
@@ -46,28 +48,43 @@ HANDSHAKE = (
     ),
     ("KEY_VALUES_MISMATCH", "`tls_private_key` does not belong to `tls_cert`; configure a pair"),
     (
-        "HANDSHAKE_FAILURE|PROTOCOL|VERSION|CIPHER",
+        "HANDSHAKE_FAILURE|PROTOCOL|VERSION|CIPHER|[Cc]ipher",
         "client and server find no TLS version or cipher in common; see `tls_protocols_allowed` and `tls_ciphers`",
     ),
     (
-        "^$|PEM|ASN1|START_LINE|DECRYPT|CERTIFICATE_OR_CRL|X509",
+        "PEM|ASN1|START_LINE|DECRYPT|CERTIFICATE_OR_CRL|X509",
         "`tls_ca_cert`, `tls_cert` or `tls_private_key` is not a PEM file, or `tls_private_key_password` is wrong",
     ),
     ("", "TLS failed; look into the log of the server, too"),
 )
-"""Any other reason of OpenSSL, which names none for some broken files; the first pattern found in it counts."""
-
-PROXY_ERRORS = (
-    requests.exceptions.ProxyError,
-    requests.exceptions.InvalidProxyURL,
-    urllib3.exceptions.ProxySchemeUnknown,
-)
+"""Any other reason of OpenSSL, or its words where it names none; the first pattern found in them counts."""
 
 BROKEN_OFF = (ConnectionError, HTTPException, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 """The connection stood, and ended before the answer did."""
 
+BY_OUTERMOST: tuple[tuple[type[Exception], type[TargetError], str], ...] = (
+    (
+        requests.exceptions.InvalidHeader,
+        Refused,
+        "`headers`, `extra_headers` or the token of `auth_token` holds what no header can, such as a line break",
+    ),
+    (requests.exceptions.InvalidProxyURL, Unreachable, PROXY),
+    (urllib3.exceptions.ProxySchemeUnknown, Unreachable, PROXY),
+    (urllib3.exceptions.LocationParseError, Unreachable, PROXY),
+    (requests.exceptions.InvalidURL, Unreachable, PROXY),
+    (requests.exceptions.InvalidSchema, Unreachable, PROXY),
+    (requests.exceptions.ProxyError, Unreachable, PROXY),
+    (requests.exceptions.TooManyRedirects, Refused, "redirects lead in a circle; configure the final URL"),
+    (requests.exceptions.ContentDecodingError, BadPage, "the page cannot be decompressed; what changes it on the way?"),
+    (UnicodeError, Refused, "`username`, `password`, `headers` or `auth_token` holds letters that cannot be sent"),
+)
+"""Errors that tell by themselves what is wrong, and whose own words may hold a secret: these are not repeated."""
+
+UNQUOTED = tuple(kind for kind, _, _ in BY_OUTERMOST)
+
 STATUS: dict[int, str] = {
-    HTTPStatus.UNAUTHORIZED: "set credentials: `username` and `password`, or `auth_token`",
+    HTTPStatus.UNAUTHORIZED: "set credentials, or correct them: `username` and `password`, or `auth_token`",
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "the proxy wants credentials; write them into the URL in `proxy`",
     HTTPStatus.FORBIDDEN: "let this user read /metrics (Kubernetes: bind the ClusterRole system:monitoring)",
     HTTPStatus.NOT_FOUND: "metrics are elsewhere; set `metrics_url` to what etcd has in --listen-metrics-urls",
     HTTPStatus.MISDIRECTED_REQUEST: "use a host name that etcd's --host-whitelist lets in",
@@ -77,8 +94,15 @@ STATUS: dict[int, str] = {
 
 def translate(error: Exception, url: str, options: Mapping[str, Any]) -> TargetError:
     """What went wrong between us and `url`, for the operator who configured `options`."""
+    for kind, ours, text in BY_OUTERMOST:
+        if isinstance(error, kind):
+            return ours(text)
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return refuse(error.response)
+    if isinstance(error, OSError) and error.filename:
+        return TlsRefused(f"{error.filename}, which an option names, cannot be read ({error.strerror})")
     root = _innermost(error)
-    translated = _proxy(error) or _tls(root, options) or _network(root, url, options)
+    translated = _tls(root, options) or _network(root, url, options)
     return type(translated)(f"{translated} ({_own_words(root)})")
 
 
@@ -88,16 +112,22 @@ def refuse(response: requests.Response) -> Refused:
     where = response.headers.get("Location")
     if where is not None:
         return Refused(
-            f"HTTP {status}, moved to {where}: redirects are not followed; configure that URL, or set `allow_redirects`"
+            f"HTTP {status}, moved to {_without_credentials(where)}: redirects are not followed; "
+            "configure that URL, or set `allow_redirects`"
         )
-    reason = f"HTTP {status} {response.reason or ''}".rstrip()
+    reason = f"HTTP {status} {(response.reason or '')[:60]}".rstrip()
     return Refused(f"{reason}: {STATUS.get(status, 'look into the log of the server')}")
 
 
 def _own_words(root: BaseException) -> str:
-    """What the library says, without its codes and source lines, and without a proxy's credentials."""
+    """What the library says, without its codes and source lines."""
     words = (isinstance(root, OSError) and root.strerror) or str(root) or type(root).__name__
-    return re.sub(r"^\[.*?\] |\(?_ssl\.c:\d+[):] ?", "", re.sub(r"//[^/@\s]*@", "//***@", words)).strip()
+    return re.sub(r"^\[.*?\] |\(?_ssl\.c:\d+[):] ?", "", _without_credentials(words)).strip()
+
+
+def _without_credentials(text: str) -> str:
+    """URLs in a text without user and password."""
+    return re.sub(r"//[^/@\s]*@", "//***@", text)
 
 
 def _innermost(error: BaseException) -> BaseException:
@@ -111,18 +141,12 @@ def _innermost(error: BaseException) -> BaseException:
         error = deeper
 
 
-def _proxy(error: Exception) -> Unreachable | None:
-    if isinstance(error, PROXY_ERRORS):
-        return Unreachable("the proxy on the way does not serve; correct `proxy`, or set `skip_proxy: true`")
-    return None
-
-
 def _tls(root: BaseException, options: Mapping[str, Any]) -> TlsRefused | None:
     if isinstance(root, ssl.SSLCertVerificationError):
         return TlsRefused(SERVER_CERTIFICATE.get(root.verify_code, "the server's certificate could not be verified"))
     if not isinstance(root, ssl.SSLError) or isinstance(root, BROKEN_OFF):
         return None
-    reason = root.reason or ""
+    reason = getattr(root, "reason", None) or str(root)
     if CLIENT_CERTIFICATE_ALERTS.search(reason):
         return TlsRefused(_client_certificate(options))
     return TlsRefused(next(text for pattern, text in HANDSHAKE if re.search(pattern, reason)))
@@ -173,6 +197,8 @@ def patience(options: Mapping[str, Any]) -> float:
 def _cut_off(root: BaseException, url: str, options: Mapping[str, Any]) -> TargetError:
     if isinstance(root, IncompleteRead):
         return Unreachable("the connection broke in the middle of the page; is the process restarting?")
+    if not isinstance(root, OSError):
+        return Unreachable("what answers there does not speak HTTP; is this the port of etcd's clients?")
     if url.startswith("http:"):
         return Unreachable("the server closed the connection without an answer; if it speaks TLS, write https://")
     if not options.get("tls_cert"):

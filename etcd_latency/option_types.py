@@ -6,6 +6,7 @@ A `Mistake` is raised inside pydantic's validation and told by `config_models`, 
 from __future__ import annotations
 
 import re
+import ssl
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -104,6 +105,21 @@ def _hostname_format(value: str) -> str:
     return value
 
 
+def _headers(value: dict[str, str]) -> dict[str, str]:
+    for name, text in value.items():
+        if text != text.strip() or not text.isprintable():
+            raise Mistake(f"gives {name} a value with a line break or with blanks around it; remove them", show=False)
+    return value
+
+
+def _ciphers(value: str | list[str]) -> str | list[str]:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).set_ciphers(value if isinstance(value, str) else ":".join(value))
+    except ssl.SSLError:
+        raise Mistake("holds no cipher that OpenSSL knows; write, for example, ECDHE+AESGCM") from None
+    return value
+
+
 def _tls_versions(value: list[str]) -> list[str]:
     if not any(version.startswith("TLS") for version in value):
         raise Mistake("allows no version of TLS; write, for example, [TLSv1.2, TLSv1.3]")
@@ -146,7 +162,7 @@ Pattern = Annotated[Text, AfterValidator(_pattern)]
 Texts = Annotated[list[Text], expect("a list of texts; begin each with `- `")]
 Patterns = Annotated[list[Pattern], expect("a list of regular expressions; begin each with `- `")]
 Renames = Annotated[dict[Text, Text], expect("a mapping of label names to new names")]
-Headers = Annotated[dict[str, str], expect("a mapping of header names to texts", show=False)]
+Headers = Annotated[dict[str, str], AfterValidator(_headers), expect("a mapping of header names to texts", show=False)]
 ClientUrl = Annotated[Text, AfterValidator(_client_url)]
 PageUrl = Annotated[Text, AfterValidator(_page_url)]
 Name = Annotated[Text, Field(pattern=r"\S"), expect("a name; write, for example, cluster: prod-eu")]
@@ -168,7 +184,9 @@ TlsVersions = Annotated[
     AfterValidator(_tls_versions),
     expect("a list of TLSv1, TLSv1.1, TLSv1.2 and TLSv1.3"),
 ]
-Ciphers = Annotated[str | list[str], expect("an OpenSSL cipher list, as text or as a list of names")]
+Ciphers = Annotated[
+    str | list[str], AfterValidator(_ciphers), expect("an OpenSSL cipher list, as text or as a list of names")
+]
 Metrics = Annotated[
     list[str | dict[str, str | dict[str, Any]]],
     AfterValidator(_metrics),

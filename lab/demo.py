@@ -111,7 +111,7 @@ def introduction(lab: Cluster) -> Panel:
 def table(lab: Cluster, flush: Flush, number: int) -> RenderableType:
     """One run: a row for every member, and below it what could not be measured."""
     grid = Table(title=f"run {number}", title_justify="left", caption_justify="left", box=None, padding=(0, 1, 0, 0))
-    grid.add_column("member\n", style="bold")
+    grid.add_column("member\n", style="bold", no_wrap=True, min_width=max(len(member.name) for member in lab.members))
     grid.add_column("role\n")
     for column in COLUMNS:
         grid.add_column(column.title, justify="right")
@@ -187,11 +187,18 @@ def stop_at_signals() -> threading.Event:
     return stop
 
 
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
+    return seconds
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; returns its exit code: 0, or 1 when the lab could not be set up."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument(
-        "--duration", type=float, metavar="SECONDS", help="stop by itself after this time (default: at Ctrl-C)"
+        "--duration", type=_seconds, metavar="SECONDS", help="stop by itself after this time (default: at Ctrl-C)"
     )
     options = parser.parse_args(arguments)
     logging.basicConfig(handlers=[logging.NullHandler()])  # what the check warns of is told below the table

@@ -81,6 +81,18 @@ def drip(body: bytes, pause: float) -> Handler:
     return answer
 
 
+def unframed(body: bytes) -> Handler:
+    """Answer as HTTP/1.0 does: the body ends where the connection ends."""
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        request.send_response(200)
+        request.end_headers()
+        request.wfile.write(body)
+        request.close_connection = True
+
+    return answer
+
+
 def broken_off(body: bytes) -> Handler:
     """Announce a body and close the connection in the middle of it."""
 

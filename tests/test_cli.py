@@ -83,6 +83,8 @@ def test_an_instance_that_raised(write: Write, capsys: pytest.CaptureFixture[str
         ("{", "is not YAML"),
         ('instances:\n  - password: "hunter2\n', "is not YAML: found unexpected end of stream in line 3"),
         ("instances: [{cluster: 2020-13-45}]", "is not YAML: ValueError"),
+        ("[" * 3000, "is not YAML: RecursionError"),
+        ("instances: [{cluster: a, members: [https://x:1], tags: &t [a, *t]}]", "`tags -> 2`: "),
         ("", "`instances` is missing"),
         ("instances: []", "`instances` is missing"),
         ("instances: {cluster: a}", "`instances` is not a list of mappings"),

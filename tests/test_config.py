@@ -52,12 +52,12 @@ def test_tags_of_a_target() -> None:
 def test_the_nearest_level_wins() -> None:
     """A member's option beats the instance's, which beats init_config's."""
     config = decided(
-        {"url": "https://10.0.0.1:2379", "tls_ciphers": "A"},
+        {"url": "https://10.0.0.1:2379", "tls_ciphers": "HIGH"},
         "https://10.0.0.2:2379",
-        init_config={"tls_ciphers": "C", "log_requests": True},
-        tls_ciphers="B",
+        init_config={"tls_ciphers": "DEFAULT", "log_requests": True},
+        tls_ciphers="ECDHE",
     )
-    assert [config.http[target]["tls_ciphers"] for target in config.members] == ["A", "B"]
+    assert [config.http[target]["tls_ciphers"] for target in config.members] == ["HIGH", "ECDHE"]
     assert [config.http[target]["log_requests"] for target in config.members] == [True, True]
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import socket
 import ssl
-from http.client import IncompleteRead
+from http.client import BadStatusLine, IncompleteRead
 
 import pytest
 import requests
-from urllib3.exceptions import MaxRetryError, NewConnectionError, ProtocolError
+from urllib3.exceptions import LocationParseError, MaxRetryError, NewConnectionError, ProtocolError
 
 from etcd_latency.errors import TargetError, TimedOut, TlsRefused, Unreachable
 from etcd_latency.explain import patience, refuse, translate
@@ -43,6 +43,7 @@ def wrapped(error: Exception) -> Exception:
         (IncompleteRead(b"etcd", 100), Unreachable, "broke in the middle of the page"),
         (tls_error("TLSV1_UNRECOGNIZED_NAME"), TlsRefused, "TLS failed"),
         (tls_error("SSLV3_ALERT_HANDSHAKE_FAILURE"), TlsRefused, "tls_ciphers"),
+        (ssl.SSLError("No cipher can be selected."), TlsRefused, "tls_ciphers"),
         (tls_error("BAD_DECRYPT"), TlsRefused, "`tls_private_key_password` is wrong"),
         (tls_error("TLSV13_ALERT_CERTIFICATE_REQUIRED"), TlsRefused, "wants a client certificate"),
         (tls_error("SSLV3_ALERT_BAD_CERTIFICATE"), TlsRefused, "wants a client certificate"),
@@ -89,12 +90,42 @@ def test_a_reset_with_a_client_certificate_is_no_certificate_problem() -> None:
 
 
 @pytest.mark.parametrize(
-    "error",
-    [requests.exceptions.ProxyError(ConnectionRefusedError(111, "refused")), requests.exceptions.InvalidProxyURL("x")],
+    ("error", "words"),
+    [
+        (requests.exceptions.ProxyError(ConnectionRefusedError(111, "hunter2")), "correct `proxy`, or set `skip_proxy"),
+        (requests.exceptions.InvalidProxyURL("http://u:hunter2/x"), "correct `proxy`, or set `skip_proxy"),
+        (LocationParseError("u:hunter2"), "correct `proxy`, or set `skip_proxy"),
+        (requests.exceptions.InvalidHeader("Bearer hunter2"), "the token of `auth_token` holds what no header can"),
+        (UnicodeEncodeError("latin-1", "hunter2", 0, 1, "ordinal"), "holds letters that cannot be sent"),
+        (requests.exceptions.TooManyRedirects("30 hunter2"), "redirects lead in a circle"),
+        (requests.exceptions.ContentDecodingError("hunter2"), "the page cannot be decompressed"),
+    ],
 )
-def test_a_proxy_on_the_way_is_not_taken_for_etcd(error: Exception) -> None:
-    """Base uses the Agent's own proxy; when that is what refuses, the options for it are named."""
-    assert "correct `proxy`, or set `skip_proxy: true`" in str(translate(error, URL, {"timeout": 7}))
+def test_errors_that_may_quote_a_secret_are_not_repeated(error: Exception, words: str) -> None:
+    """A proxy's URL, a token and a header stand in the words of these; ours name the option instead."""
+    told = str(translate(error, URL, {"timeout": 7}))
+    assert words in told
+    assert "hunter2" not in told
+
+
+def test_a_file_that_base_reads_is_named() -> None:
+    """A token file that went away is no network problem."""
+    error = FileNotFoundError(2, "No such file or directory", "/var/run/token")
+    error.__context__ = requests.HTTPError("401")
+    told = str(translate(error, URL, {"timeout": 7}))
+    assert told == "/var/run/token, which an option names, cannot be read (No such file or directory)"
+
+
+def test_what_does_not_speak_http_is_told_as_that() -> None:
+    """Some other protocol answers on the port; it did not just close."""
+    assert "does not speak HTTP" in str(translate(BadStatusLine("\x00\x01"), URL, {"timeout": 7}))
+
+
+def test_a_message_fits_a_screen_and_obeys_nobody() -> None:
+    """What a server wrote is cut, and stripped of what a terminal would take for a command."""
+    told = str(translate(RuntimeError("\x1b[31m" + "x" * 100_000), URL, {"timeout": 7}))
+    assert len(told) < 1000
+    assert "\x1b" not in told
 
 
 def test_plain_http_towards_a_tls_port() -> None:
@@ -108,6 +139,7 @@ def test_plain_http_towards_a_tls_port() -> None:
     [
         (400, "write https://"),
         (401, "set credentials"),
+        (407, "the proxy wants credentials"),
         (403, "system:monitoring"),
         (404, "set `metrics_url`"),
         (421, "--host-whitelist"),
@@ -128,8 +160,8 @@ def test_a_redirect_names_where_to() -> None:
     """A redirect is not followed; its target is told, for it may be the right URL."""
     response = requests.Response()
     response.status_code = 302
-    response.headers["Location"] = "https://login.example/"
-    assert "moved to https://login.example/" in str(refuse(response))
+    response.headers["Location"] = "https://root:hunter2@login.example/"
+    assert "moved to https://***@login.example/:" in str(refuse(response))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from etcd_latency.fetch import GRACE_SECONDS, Fetcher
 from etcd_latency.model import Failure, Page, Target
 from lab.pki import Pki
 from tests.conftest import Serve
-from tests.servers import broken_off, drip, page, silence
+from tests.servers import broken_off, drip, page, silence, unframed
 
 LOG = logging.LoggerAdapter(logging.getLogger(__name__), {})
 
@@ -46,10 +47,11 @@ def test_a_page_arrives_as_it_was_sent(serve: Serve) -> None:
         (page(b"no", status=404), Refused, "HTTP 404 Not Found: metrics are elsewhere"),
         (page(b"", status=302, Location="http://127.0.0.1:1/"), Refused, "moved to http://127.0.0.1:1/"),
         (broken_off(b"etcd_x 1\n"), Unreachable, "broke in the middle of the page"),
+        (unframed(b"etcd_x 12\netcd_x 1"), BadPage, "breaks off in the middle of a line"),
         (silence(3), TimedOut, "no complete answer within 0.3 s"),
         (drip(b"etcd_x 1\n" * 10, 0.05), TimedOut, "no complete answer within 0.3 s"),
     ],
-    ids=["404", "redirect", "broken-off", "silent", "dripping"],
+    ids=["404", "redirect", "broken-off", "cut", "silent", "dripping"],
 )
 def test_ways_to_fail(handler: Any, kind: type[TargetError], words: str, serve: Serve) -> None:
     """Each way to give no page has its own error, which says what to do."""
@@ -101,6 +103,24 @@ def test_who_never_ends_is_left_behind_and_not_asked_again(serve: Serve, monkeyp
     assert len(asked) == 1
     time.sleep(1.5)
     assert fetch([client(stuck.target.url)])[stuck.target] == Page(b"", "text/plain; version=0.0.4; charset=utf-8")
+
+
+def test_a_page_without_a_length_may_be_whole(serve: Serve) -> None:
+    """HTTP/1.0 does not tell where a body ends; one that ends with a line does."""
+    one = client(serve(unframed(b"etcd_x 12\n")))
+    assert Fetcher()([one])[one.target] == Page(b"etcd_x 12\n", "")
+
+
+def test_a_token_is_told_nowhere(serve: Serve, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A token file with a second line makes a header that requests refuses, quoting it; we do not."""
+    caplog.set_level(logging.DEBUG)
+    token = tmp_path / "token"
+    token.write_text("hunter2\nhunter2")
+    writer = {"type": "header", "name": "Authorization", "value": "Bearer <TOKEN>"}
+    one = client(serve(page(b"")), auth_token={"reader": {"type": "file", "path": str(token)}, "writer": writer})
+    error = error_of(Fetcher()([one])[one.target])
+    assert "the token of `auth_token` holds what no header can" in str(error)
+    assert "hunter2" not in "".join(traceback.format_exception(error)) + caplog.text
 
 
 def test_connections_are_kept(serve: Serve) -> None:
