@@ -187,18 +187,19 @@ def stop_at_signals() -> threading.Event:
     return stop
 
 
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < math.inf:
+def seconds(text: str) -> float:
+    """A duration from the command line."""
+    value = float(text)
+    if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds above 0")
-    return seconds
+    return value
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; returns its exit code: 0, or 1 when the lab could not be set up."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument(
-        "--duration", type=_seconds, metavar="SECONDS", help="stop by itself after this time (default: at Ctrl-C)"
+        "--duration", type=seconds, metavar="SECONDS", help="stop by itself after this time (default: at Ctrl-C)"
     )
     options = parser.parse_args(arguments)
     logging.basicConfig(handlers=[logging.NullHandler()])  # what the check warns of is told below the table
