@@ -146,6 +146,12 @@ def test_the_message_for_a_wrong_host_name(real_cluster: Cluster, aggregator: Ag
     assert [status for status, _ in told(aggregator).values()] == [AgentCheck.OK]
 
 
+def test_verification_turned_off_is_off(real_cluster: Cluster, tmp_path: Path, aggregator: AggregatorStub) -> None:
+    """`tls_verify: false` works beside a CA that is not the server's, where base alone goes on verifying."""
+    check_of(real_cluster, tls_verify=False, tls_ca_cert=str(Pki(tmp_path).ca)).check({})
+    assert {status for status, _ in told(aggregator).values()} == {AgentCheck.OK}
+
+
 @contextmanager
 def tls_listener(pair: KeyPair) -> Iterator[tuple[str, list[int]]]:
     """Something that only shakes hands, with this certificate; gives its URL, and a list that grows with each call."""
