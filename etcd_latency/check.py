@@ -9,8 +9,8 @@ from datadog_checks.base.checks.openmetrics.v2.base import OpenMetricsBaseCheckV
 
 from etcd_latency import catalog, submit
 from etcd_latency.client import Client
-from etcd_latency.config import Config, base_reads_options, configure, without_empty
-from etcd_latency.config_models import InstanceConfig, SharedConfig
+from etcd_latency.config import Config, base_reads_options, configure
+from etcd_latency.config_models import InstanceConfig, SharedConfig, without_empty
 from etcd_latency.errors import NothingReached, TargetError
 from etcd_latency.fetch import Fetcher
 from etcd_latency.model import Target
@@ -29,8 +29,11 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         self, name: str, init_config: Mapping[str, Any] | None, instances: Sequence[Mapping[str, Any]]
     ) -> None:
         """As the Agent calls it; raises base's `ConfigurationError`."""
+        # Base reads some options before the models do, and trips over an empty one.
         with base_reads_options():
-            super().__init__(name, without_empty(init_config), [without_empty(instance) for instance in instances])
+            super().__init__(
+                name, without_empty(init_config or {}), [without_empty(instance) for instance in instances]
+            )
         self._fetch = Fetcher()
         self._failing: dict[Target, str] = {}
 
@@ -38,7 +41,7 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         """Decide, before the first run, all that does not change from run to run."""
         shared, instance = self._models()
         with base_reads_options():
-            self._decide(configure(shared, instance), {"use_agent_proxy": shared.use_agent_proxy})
+            self._decide(configure(shared, instance))
 
     def check(self, _: Any) -> None:
         """One run: ask all members at once, submit each page, say who could not be measured."""
@@ -77,7 +80,7 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
     def _models(self) -> tuple[SharedConfig, InstanceConfig]:
         return self._config_model_shared, self._config_model_instance
 
-    def _decide(self, config: Config, agent: dict[str, Any]) -> None:
+    def _decide(self, config: Config) -> None:
         for secret in config.secrets:
             self.register_secret(secret)
         families = catalog.load("etcd").families
@@ -86,7 +89,7 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         options = {**config.scrape, "metrics": catalog.metrics_option(families)}
         self.scrapers = {target.page_url: PageScraper(self, target, options) for target in config.members}
         self._clients = [
-            Client(target, config.http[target], accept=config.accept, agent=agent, log=self.log)
+            Client(target, config.http[target], accept=config.accept, agent=config.agent, log=self.log)
             for target in config.members
         ]
         for block in config.not_used_yet:

@@ -56,11 +56,9 @@ class Client:
             return self._get(time.monotonic() + self.patience)
         except TargetError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is translated
             told = explain.translate(error, self.target.page_url, self._options)
-            if isinstance(error, explain.UNQUOTED):
-                raise told from None  # nor may a traceback tell what its words hold
-            raise told from error
+            raise told from told.__cause__
 
     def timed_out(self) -> TimedOut:
         """The error for an answer that is not here, or not complete, when patience ends."""
@@ -106,7 +104,7 @@ def _framed(response: requests.Response) -> bool:
 
 
 class _Wrapper(RequestsWrapper):
-    """Base's wrapper, with two TLS options put into force that base reads and then does not apply."""
+    """Base's wrapper without its second, unverified call; with two TLS options that base reads put into force."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)

@@ -73,6 +73,8 @@ class Config:
     """The OpenMetrics V2 options that hold for every member."""
     secrets: frozenset[str]
     """What must never be told; the Agent's scrubber learns of it."""
+    agent: Mapping[str, Any]
+    """What a `RequestsWrapper` reads of `init_config` alone."""
     accept: str
     """The format in which pages are asked for, as a value of the Accept header."""
     go_metrics: bool
@@ -96,6 +98,7 @@ def configure(shared: SharedConfig, instance: InstanceConfig) -> Config:
             "exclude_labels": [*EXCLUDED_LABELS, *instance.exclude_labels],
             "rename_labels": {**RENAMED_LABELS, **instance.rename_labels},
         },
+        agent={"use_agent_proxy": shared.use_agent_proxy},
         accept=ACCEPT_OPENMETRICS if instance.use_latest_spec else ACCEPT_TEXT,
         go_metrics=instance.go_metrics,
         not_used_yet=tuple(block for block in ("apiserver", "controller_manager") if getattr(instance, block)),
@@ -144,11 +147,6 @@ def inherit(*levels: Mapping[str, Any]) -> dict[str, Any]:
         replaced = {option for bundle in BUNDLES if bundle & level.keys() for option in bundle}
         merged = {option: value for option, value in merged.items() if option not in replaced} | dict(level)
     return merged
-
-
-def without_empty(options: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The options that have a value: base reads some before the models do, and trips over an empty one."""
-    return {option: value for option, value in (options or {}).items() if value is not None}
 
 
 @contextmanager

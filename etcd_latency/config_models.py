@@ -9,14 +9,10 @@ A wrong value becomes base's `ConfigurationError`, whose text names the option, 
 
 from __future__ import annotations
 
-import json
-import re
-import textwrap
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from datadog_checks.base import ConfigurationError
 from datadog_checks.base.checks.base import GLOBAL_SECURE_FIELDS
 from datadog_checks.base.utils.models import validation
 from pydantic import (
@@ -25,11 +21,11 @@ from pydantic import (
     ConfigDict,
     Field,
     ModelWrapValidatorHandler,
-    ValidationError,
     ValidationInfo,
     model_validator,
 )
 
+from etcd_latency.mistakes import Mistake, or_configuration_error
 from etcd_latency.option_types import (
     AuthToken,
     AuthType,
@@ -47,7 +43,6 @@ from etcd_latency.option_types import (
     LabelFilters,
     MetricPatterns,
     Metrics,
-    Mistake,
     Name,
     PageUrl,
     Patterns,
@@ -60,22 +55,12 @@ from etcd_latency.option_types import (
     TlsVersions,
     Word,
     expect,
-    mistake_in,
 )
 
-Model = TypeVar("Model", bound=BaseModel)
 
-REQUIRED = {
-    "cluster": "cluster: prod-eu",
-    "members": "members: [https://10.0.0.1:2379]",
-    "url": "url: https://10.0.0.1:2379",
-    "endpoints": "endpoints: [https://10.0.0.1:6443]",
-}
-"""The options without a default, each with an example for the message that asks for it."""
-
-
-SECRET_OPTIONS = frozenset(("password", "tls_private_key_password", "headers", "extra_headers", "auth_token", "proxy"))
-"""The options whose values are never told."""
+def without_empty(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that have a value."""
+    return {option: value for option, value in options.items() if value is not None}
 
 
 class Options(BaseModel):
@@ -90,7 +75,7 @@ class Options(BaseModel):
             raise Mistake("is not a mapping; write `option: value` lines")
         if not all(isinstance(option, str) for option in values):
             raise Mistake("has an option whose name is not text; put it in quotes, or remove it", show=False)
-        return {option: value for option, value in values.items() if value is not None}
+        return without_empty(values)
 
 
 class HttpOptions(Options):
@@ -199,10 +184,11 @@ class SharedConfig(HttpOptions):
     use_agent_proxy: Flag = True
     service: Text | None = None
 
+    # Stands in both sections: what it inherited would not see the mistakes that a class itself finds last.
     @model_validator(mode="wrap")
     @classmethod
     def _tell_mistakes(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        return _or_configuration_error(values, handler, "init_config")
+        return or_configuration_error(values, handler, "init_config")
 
 
 class ScrapeOptions(Options):
@@ -273,49 +259,4 @@ class InstanceConfig(HttpOptions, ScrapeOptions):
     @model_validator(mode="wrap")
     @classmethod
     def _tell_mistakes(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        return _or_configuration_error(values, handler, "instances")
-
-
-def _or_configuration_error(values: Any, handler: ModelWrapValidatorHandler[Model], section: str) -> Model:
-    try:
-        return handler(values)
-    except ValidationError as error:
-        mistakes = [_told(detail, section) for detail in error.errors()]
-        raise ConfigurationError("\n".join(mistakes)) from None
-
-
-def _told(detail: Any, section: str) -> str:
-    """One mistake as one line: the option, its value, and what to do."""
-    option = " -> ".join(_steps(detail["loc"], section)) or section
-    if detail["type"] == "missing":
-        return f"`{option}` is missing; write, for example, `{REQUIRED[detail['loc'][-1]]}`"
-    mistake = mistake_in(detail)
-    if mistake is None:
-        return f"`{option}`: {detail['msg'].removeprefix('Value error, ')}"
-    if not mistake.show:
-        return f"`{option}` {mistake}"
-    return f"`{option}`: {_shown(detail['input'])} {mistake}"
-
-
-def _steps(location: tuple[str | int, ...], section: str) -> list[str]:
-    """The way to an option; what stands in a list is counted from 1, as base does."""
-    if location[-1:] == ("[key]",):
-        return [*_steps(location[:-2], section), str(location[-2])]
-    inside = [str(step + 1) if isinstance(step, int) else step for step in location]
-    return [section, *inside] if section == "init_config" and inside else inside
-
-
-def _shown(value: Any) -> str:
-    """A value for a message, as YAML has it, cut to a readable length, without what may be a secret."""
-    return textwrap.shorten(json.dumps(_redacted(value), default=str, ensure_ascii=False), 80, placeholder=" ...")
-
-
-def _redacted(value: Any, depth: int = 4) -> Any:
-    """YAML's anchors can make a value hold itself, so it is followed so deep only."""
-    if not depth:
-        return "..."
-    if isinstance(value, Mapping):
-        return {str(key): "***" if key in SECRET_OPTIONS else _redacted(one, depth - 1) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_redacted(one, depth - 1) for one in value]
-    return re.sub(r"[^/\s]*@", "***@", value) if isinstance(value, str) else value
+        return or_configuration_error(values, handler, "instances")

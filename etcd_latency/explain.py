@@ -34,8 +34,6 @@ SERVER_CERTIFICATE = {
 }
 """By OpenSSL's X509_V_ERR code (openssl/x509_vfy.h)."""
 
-PROXY = "the proxy on the way does not serve; correct `proxy`, or set `skip_proxy: true`"
-
 CLIENT_CERTIFICATE_ALERTS = re.compile(
     "ALERT_(BAD_CERTIFICATE|CERTIFICATE_|UNKNOWN_CA|ACCESS_DENIED|UNSUPPORTED_CERTIFICATE)"
 )
@@ -62,25 +60,32 @@ HANDSHAKE = (
 BROKEN_OFF = (ConnectionError, HTTPException, ssl.SSLEOFError, ssl.SSLZeroReturnError)
 """The connection stood, and ended before the answer did."""
 
-BY_OUTERMOST: tuple[tuple[type[Exception], type[TargetError], str], ...] = (
+BY_OUTERMOST: tuple[tuple[tuple[type[Exception], ...], type[TargetError], str], ...] = (
     (
-        requests.exceptions.InvalidHeader,
+        (requests.exceptions.InvalidHeader,),
         Refused,
         "`headers`, `extra_headers` or the token of `auth_token` holds what no header can, such as a line break",
     ),
-    (requests.exceptions.InvalidProxyURL, Unreachable, PROXY),
-    (urllib3.exceptions.ProxySchemeUnknown, Unreachable, PROXY),
-    (urllib3.exceptions.LocationParseError, Unreachable, PROXY),
-    (requests.exceptions.InvalidURL, Unreachable, PROXY),
-    (requests.exceptions.InvalidSchema, Unreachable, PROXY),
-    (requests.exceptions.ProxyError, Unreachable, PROXY),
-    (requests.exceptions.TooManyRedirects, Refused, "redirects lead in a circle; configure the final URL"),
-    (requests.exceptions.ContentDecodingError, BadPage, "the page cannot be decompressed; what changes it on the way?"),
-    (UnicodeError, Refused, "`username`, `password`, `headers` or `auth_token` holds letters that cannot be sent"),
+    (
+        (
+            requests.exceptions.InvalidSchema,
+            requests.exceptions.InvalidURL,
+            requests.exceptions.ProxyError,
+            urllib3.exceptions.LocationParseError,
+            urllib3.exceptions.ProxySchemeUnknown,
+        ),
+        Unreachable,
+        "the proxy on the way does not serve; correct `proxy`, or set `skip_proxy: true`",
+    ),
+    ((requests.exceptions.TooManyRedirects,), Refused, "redirects lead in a circle; configure the final URL"),
+    (
+        (requests.exceptions.ContentDecodingError,),
+        BadPage,
+        "the page cannot be decompressed; what changes it on the way?",
+    ),
+    ((UnicodeError,), Refused, "`username`, `password`, `headers` or `auth_token` holds letters that cannot be sent"),
 )
 """Errors that tell by themselves what is wrong, and whose own words may hold a secret: these are not repeated."""
-
-UNQUOTED = tuple(kind for kind, _, _ in BY_OUTERMOST)
 
 STATUS: dict[int, str] = {
     HTTPStatus.UNAUTHORIZED: "set credentials, or correct them: `username` and `password`, or `auth_token`",
@@ -93,10 +98,19 @@ STATUS: dict[int, str] = {
 
 
 def translate(error: Exception, url: str, options: Mapping[str, Any]) -> TargetError:
-    """What went wrong between us and `url`, for the operator who configured `options`."""
-    for kind, ours, text in BY_OUTERMOST:
-        if isinstance(error, kind):
+    """What went wrong between us and `url`, for the operator who configured `options`.
+
+    The library's error is its `__cause__`, unless that may hold a secret: then no traceback may show it either.
+    """
+    for kinds, ours, text in BY_OUTERMOST:
+        if isinstance(error, kinds):
             return ours(text)
+    told = _translate(error, url, options)
+    told.__cause__ = error
+    return told
+
+
+def _translate(error: Exception, url: str, options: Mapping[str, Any]) -> TargetError:
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return refuse(error.response)
     if isinstance(error, OSError) and error.filename:

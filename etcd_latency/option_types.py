@@ -1,6 +1,6 @@
 """The kinds of values that options take, each with the words that say what it is when a value is not.
 
-A `Mistake` is raised inside pydantic's validation and told by `config_models`, which knows the option.
+A `Mistake` is raised inside pydantic's validation and told by `mistakes`, once the option is known.
 """
 
 from __future__ import annotations
@@ -20,13 +20,7 @@ from pydantic import (
     WrapValidator,
 )
 
-
-class Mistake(ValueError):
-    """What is wrong with a value and how to put it right; `show` says whether the value may be told, too."""
-
-    def __init__(self, text: str, *, show: bool = True) -> None:
-        super().__init__(text)
-        self.show = show
+from etcd_latency.mistakes import Mistake, mistake_in
 
 
 def expect(what: str, *, show: bool = True) -> WrapValidator:
@@ -44,12 +38,6 @@ def expect(what: str, *, show: bool = True) -> WrapValidator:
             raise Mistake(f"holds one that {told}" if told else f"is not {what}", show=show) from None
 
     return WrapValidator(validate)
-
-
-def mistake_in(detail: Any) -> Mistake | None:
-    """Our own error behind one of pydantic's, where there is one."""
-    error = detail.get("ctx", {}).get("error")
-    return error if isinstance(error, Mistake) else None
 
 
 def _pattern(value: str) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
 from itertools import groupby
-from typing import Any
 
 from etcd_latency.catalog import NAMESPACE
 from etcd_latency.standalone import Metric, Run, ServiceCheck
@@ -23,8 +23,8 @@ def as_json(run: Run) -> str:
     """One object on one line."""
     return json.dumps(
         {
-            "metrics": [_public(metric) for metric in run.metrics],
-            "service_checks": [_public(check) for check in run.service_checks],
+            "metrics": [asdict(metric) for metric in run.metrics],
+            "service_checks": [asdict(check) for check in run.service_checks],
             "events": list(run.events),
             "errors": list(run.errors),
         }
@@ -48,10 +48,6 @@ def as_text(run: Run, *, show_all: bool = False) -> str:
         ],
     ]
     return "\n\n".join("\n".join(section) for section in sections if section)
-
-
-def _public(value: Metric | ServiceCheck) -> dict[str, Any]:
-    return {field: getattr(value, field) for field in value.__dataclass_fields__}
 
 
 def _service_checks(checks: Sequence[ServiceCheck]) -> Iterator[str]:

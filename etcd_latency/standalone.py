@@ -11,6 +11,7 @@ from typing import Any
 
 from datadog_checks.base.agent import aggregator
 
+from etcd_latency.catalog import NAMESPACE
 from etcd_latency.check import EtcdLatencyCheck
 
 # The stand-in is made for the tests of official checks, which must not tag with `env` and the like.
@@ -54,7 +55,7 @@ class Run:
 
 def prepare(init_config: Mapping[str, Any] | None, instances: Sequence[Mapping[str, Any]]) -> list[EtcdLatencyCheck]:
     """A check for every instance, ready to run; raises base's `ConfigurationError`."""
-    checks = [EtcdLatencyCheck("etcd_latency", dict(init_config or {}), [dict(instance)]) for instance in instances]
+    checks = [EtcdLatencyCheck(NAMESPACE, init_config, [instance]) for instance in instances]
     for check in checks:
         check.run_check_initializations()
     return checks

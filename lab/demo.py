@@ -29,29 +29,41 @@ TIMEOUT_SECONDS = 3.0
 MISSING = "-"
 
 
+Value = Callable[[Flush, str], float | None]
+"""Reads a figure of a member, named by its tag, from a flush."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of the table: what it shows of a member, and from which value on that is too much."""
 
     title: str
-    value: Callable[[Flush, str], float | None]
+    value: Value
     form: str
     limit: float | None = None
 
 
-def _milliseconds(name: str) -> Callable[[Flush, str], float | None]:
-    def value(flush: Flush, member: str) -> float | None:
-        mean = flush.mean(name, member)
-        return None if mean is None else mean * 1000
+def _scaled(value: Value, factor: float) -> Value:
+    def scaled(flush: Flush, member: str) -> float | None:
+        plain = value(flush, member)
+        return None if plain is None else plain * factor
 
-    return value
+    return scaled
 
 
-def _handled(method: str) -> Callable[[Flush, str], float | None]:
+def _milliseconds(name: str) -> Value:
+    return _scaled(lambda flush, member: flush.mean(name, member), 1e3)
+
+
+def _megabytes(name: str) -> Value:
+    return _scaled(lambda flush, member: flush.value(name, member), 1e-6)
+
+
+def _handled(method: str) -> Value:
     return lambda flush, member: flush.rate("grpc.server.handled.count", member, f"grpc_method:{method}")
 
 
-def _ratio(part: str, whole: str) -> Callable[[Flush, str], float | None]:
+def _ratio(part: str, whole: str) -> Value:
     def value(flush: Flush, member: str) -> float | None:
         used, limit = flush.value(part, member), flush.value(whole, member)
         return None if used is None or not limit else used / limit * 100
@@ -63,14 +75,6 @@ def _apply_lag(flush: Flush, member: str) -> float | None:
     committed, applied = (flush.value(f"server.proposals.{stage}", member) for stage in ("committed", "applied"))
     # The two gauges are not read at the same instant, so the difference may dip below 0.
     return None if committed is None or applied is None else max(0.0, committed - applied)
-
-
-def _megabytes(name: str) -> Callable[[Flush, str], float | None]:
-    def value(flush: Flush, member: str) -> float | None:
-        size = flush.value(name, member)
-        return None if size is None else size / 1e6
-
-    return value
 
 
 COLUMNS = (

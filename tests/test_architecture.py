@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 FLOORS = (
-    ("__about__", "errors", "option_types"),
-    ("model", "catalog"),
+    ("__about__", "errors", "mistakes"),
+    ("model", "catalog", "option_types"),
     ("config_models", "certificates"),
     ("config", "explain"),
     ("client", "scrape"),
