@@ -1,4 +1,4 @@
-"""The PEM files that the TLS options name: can they be read, and did they change?
+"""The PEM files that the TLS options name: can they be read, did they change, until when are they good?
 
 Base loads these files when a connection is made, passes over a missing one with a warning, and keeps
 what it loaded for as long as the process lives. Asked here first, a missing or unreadable file gets its
@@ -16,8 +16,12 @@ from typing import Any
 from cryptography import x509
 
 from etcd_latency.errors import TlsRefused
+from etcd_latency.model import Certificate
 
 FILE_OPTIONS = ("tls_ca_cert", "tls_cert", "tls_private_key")
+
+EXPIRED = 10
+"""OpenSSL's X509_V_ERR_CERT_HAS_EXPIRED. It is found last: chain, signatures and host name are good by then."""
 
 Stamp = tuple[tuple[int, int], ...]
 
@@ -43,6 +47,26 @@ def check_readable(options: Mapping[str, Any]) -> None:
             ) from None
         if b"ENCRYPTED" in content and not options.get("tls_private_key_password"):
             raise TlsRefused(f"`{option}`: {path} is encrypted; set `tls_private_key_password`")
+
+
+def served(der: bytes) -> Certificate:
+    """The certificate that a server shows."""
+    return Certificate("server", "the server's certificate", x509.load_der_x509_certificate(der).not_valid_after_utc)
+
+
+def configured(options: Mapping[str, Any], shown: bytes) -> Iterator[Certificate]:
+    """The client certificate, and of the CAs in the file the one that signed what the server shows."""
+    for option, path in _files(options):
+        if option == "tls_private_key" or not path.is_file():
+            continue
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+        if option == "tls_cert":
+            yield Certificate("client", f"the client certificate {path}", found[0].not_valid_after_utc)
+        else:
+            issuer = x509.load_der_x509_certificate(shown).issuer
+            # Beside a new CA its predecessor may stand until all certificates are reissued.
+            signers = [one for one in found if one.subject == issuer] or found
+            yield Certificate("ca", f"the CA in {path}", max(one.not_valid_after_utc for one in signers))
 
 
 def expired_on(path: str) -> datetime | None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
+import sys
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import requests
 from datadog_checks.base.utils import tls
 from datadog_checks.base.utils.http import RequestsWrapper
 
 from etcd_latency import certificates, explain
-from etcd_latency.errors import BadPage, TargetError, TimedOut
-from etcd_latency.model import Page, Target
+from etcd_latency.errors import BadPage, NotOffered, TargetError, TimedOut
+from etcd_latency.model import Page, Reply, Target
 
 LARGEST_PAGE_BYTES = 4 * 1024 * 1024
 """An etcd page has a quarter of a MiB; what is many times larger is not one, and parsing it would hold up the run."""
@@ -26,11 +30,23 @@ TLS_VERSIONS = {
     "TLSv1.3": ssl.TLSVersion.TLSv1_3,
 }
 
+LEAST_SECONDS = 0.05
+"""With less time left than this nothing is asked any more."""
+
+
+class Sink(Protocol):
+    """Takes a page in while it arrives."""
+
+    def feed(self, chunk: bytes) -> None: ...
+
+    def finish(self) -> bytes:
+        """What is kept of the page; raises `BadPage` when it is not whole."""
+
 
 class Client:
-    """Gets the page of one target, run after run."""
+    """Asks one target, run after run, over connections of its own; one question at a time."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a keyword for each thing that is decided elsewhere
         self,
         target: Target,
         options: Mapping[str, Any],
@@ -38,64 +54,169 @@ class Client:
         accept: str,
         agent: Mapping[str, Any],
         log: logging.LoggerAdapter[Any],
+        sink: Callable[[], Sink] | None = None,
     ) -> None:
-        """`options` are those of base's HTTP options that hold for this target, `agent` those of `init_config`."""
+        """`options` are those of base's HTTP options that hold for this target, `agent` those of `init_config`.
+
+        `sink` makes what a page is poured into; without it a page is kept whole, up to `LARGEST_PAGE_BYTES`.
+        """
         self.target = target
         self.patience = explain.patience(options)
-        self._options = options
+        self.options = options
         self._accept = accept
         self._agent = agent
         self._log = log
+        self._sink = sink or Whole
         # Made now, too, so that a wrong authentication option is refused before the first run.
         self._http = self._connect()
         self._stamp: certificates.Stamp = ()
+        self._warm = False
+        self._end = 0.0
+        self._allowed = self.patience
+
+    def begin(self, deadline: float) -> None:
+        """From now on no question may last beyond this moment of `time.monotonic()`."""
+        self._end = deadline
 
     def page(self) -> Page:
         """GET the metrics page; raise `TargetError` where there is none."""
-        try:
-            return self._get(time.monotonic() + self.patience)
-        except TargetError:
-            raise
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is translated
-            told = explain.translate(error, self.target.page_url, self._options)
-            raise told from told.__cause__
+        with self._asking(self.target.page_url):
+            response = self._send("get", self.target.page_url)
+            with response:
+                if response.status_code != requests.codes.ok:
+                    self._refuse_page(self._whole(response))
+                body = self._read(response, self._sink())
+                return Page(body, response.headers.get("Content-Type", ""), time.monotonic())
+
+    def get(self, url: str) -> Reply:
+        """GET anything of this target; a reply with an HTTP error is a reply."""
+        with self._asking(url):
+            return self._whole(self._send("get", url))
+
+    def post(self, url: str, payload: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Reply:
+        """POST a JSON object, never following a redirect; a reply with an HTTP error is a reply."""
+        with self._asking(url):
+            own = {"extra_headers": dict(headers)} if headers else {}
+            return self._whole(self._send("post", url, json=dict(payload), allow_redirects=False, **own))
+
+    def served_certificate(self, url: str) -> bytes | None:
+        """The certificate (DER) that the server shows to a new connection; None for plain HTTP.
+
+        One that has expired is shown, too, because that is when its date is wanted; nothing is asked over
+        the connection that gave it.
+        """
+        parts = urlsplit(url)
+        if parts.scheme != "https":
+            return None
+        with self._asking(url):
+            context = self._http.session.get_adapter(url).ssl_context
+            try:
+                return self._handshake(context, parts.hostname or "", parts.port or 443)
+            except ssl.SSLCertVerificationError as error:
+                if error.verify_code != certificates.EXPIRED:
+                    raise
+            unverified = tls.create_ssl_context({**self._http.tls_config, "tls_verify": False})
+            return self._handshake(unverified, parts.hostname or "", parts.port or 443)
 
     def timed_out(self) -> TimedOut:
         """The error for an answer that is not here, or not complete, when patience ends."""
-        return explain.timed_out(self._options)
+        return explain.timed_out(self._allowed)
 
-    def _get(self, deadline: float) -> Page:
-        self._notice_new_certificates()
-        with self._http.get(self.target.page_url, stream=True) as response:
-            if response.status_code != requests.codes.ok:
-                raise explain.refuse(response)
-            return Page(self._read(response, deadline), response.headers.get("Content-Type", ""))
+    @contextmanager
+    def _asking(self, url: str) -> Iterator[None]:
+        """Mind the clock and the certificates before a question, and translate what goes wrong in it."""
+        self._allowed = min(self.patience, self._end - time.monotonic()) if self._end else self.patience
+        if self._allowed < LEAST_SECONDS:
+            raise TimedOut("not asked any more in this run: what was asked before it took all of the time")
+        self._started = time.monotonic()
+        try:
+            self._notice_new_certificates()
+            self._started = time.monotonic()
+            yield
+        except TargetError:
+            self._warm = False
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is translated
+            self._warm = False
+            told = explain.translate(error, url, {**self.options, "timeout": self._allowed})
+            raise told from told.__cause__
+        else:
+            self._warm = True
 
-    def _read(self, response: requests.Response, deadline: float) -> bytes:
-        """The body to its end: only then is the connection kept for the next run."""
-        body = bytearray()
+    def _send(self, method: str, url: str, **own: Any) -> requests.Response:
+        connect, read = self._http.options["timeout"]
+        timeout = (min(connect, self._allowed), min(read, self._allowed))
+        response: requests.Response = getattr(self._http, method)(url, stream=True, timeout=timeout, **own)
+        return response
+
+    def _whole(self, response: requests.Response) -> Reply:
+        with response:
+            body = self._read(response, Whole(lines=False))
+            return Reply(
+                status=response.status_code,
+                phrase=response.reason or "",
+                location=response.headers.get("Location"),
+                body=body,
+                seconds=time.monotonic() - self._started,
+                warm=self._warm,
+            )
+
+    def _read(self, response: requests.Response, sink: Sink) -> bytes:
+        """The body to its end: only then is the connection kept for the next question."""
         for chunk in response.iter_content():
-            body += chunk
-            if len(body) > LARGEST_PAGE_BYTES:
-                raise BadPage(f"the page is larger than {LARGEST_PAGE_BYTES >> 20} MiB; is this etcd?")
-            if time.monotonic() > deadline:
+            sink.feed(chunk)
+            if time.monotonic() > self._started + self._allowed:
                 raise self.timed_out()
-        if not _framed(response) and not body.endswith(b"\n"):
-            raise BadPage("the page breaks off in the middle of a line; what cuts it on the way?")
-        return bytes(body)
+        if isinstance(sink, Whole):
+            sink.framed = _framed(response)
+        return sink.finish()
+
+    def _refuse_page(self, reply: Reply) -> None:
+        error = explain.refuse(reply, urlsplit(self.target.page_url).path)
+        if isinstance(error, NotOffered) and self.target.kind == "member":
+            raise NotOffered(f"{error}; set `metrics_url` to what etcd has in --listen-metrics-urls")
+        raise error
+
+    def _handshake(self, context: ssl.SSLContext, host: str, port: int) -> bytes | None:
+        with (
+            socket.create_connection((host, port), timeout=self._allowed) as plain,
+            context.wrap_socket(plain, server_hostname=host) as secure,
+        ):
+            return secure.getpeercert(binary_form=True)
 
     def _notice_new_certificates(self) -> None:
         """Start afresh when a file was replaced: base keeps what it loaded first."""
-        stamp = certificates.stamp(self._options)
+        stamp = certificates.stamp(self.options)
         if stamp != self._stamp:
-            certificates.check_readable(self._options)
-            self._http, self._stamp = self._connect(), stamp
+            certificates.check_readable(self.options)
+            self._http, self._stamp, self._warm = self._connect(), stamp, False
 
     def _connect(self) -> RequestsWrapper:
-        http = _Wrapper(dict(self._options), dict(self._agent), logger=_Discreet(self._log, {}))
+        http = _Wrapper(dict(self.options), dict(self._agent), logger=_Discreet(self._log, {}))
         if http.options["headers"].get("Accept") == "*/*":
             http.options["headers"]["Accept"] = self._accept
         return http
+
+
+class Whole:
+    """Keeps a body as it is; `lines` says that it must end with a line."""
+
+    def __init__(self, *, lines: bool = True) -> None:
+        self.framed = True
+        self._lines = lines
+        self._body = bytearray()
+
+    def feed(self, chunk: bytes) -> None:
+        """Take in a part."""
+        self._body += chunk
+        if len(self._body) > LARGEST_PAGE_BYTES:
+            raise BadPage(f"the page is larger than {LARGEST_PAGE_BYTES >> 20} MiB; is this etcd?")
+
+    def finish(self) -> bytes:
+        """The whole; a page whose end HTTP did not tell must at least end with a line."""
+        if self._lines and not self.framed and not self._body.endswith(b"\n"):
+            raise BadPage("the page breaks off in the middle of a line; what cuts it on the way?")
+        return bytes(self._body)
 
 
 def _framed(response: requests.Response) -> bool:
@@ -104,7 +225,7 @@ def _framed(response: requests.Response) -> bool:
 
 
 class _Wrapper(RequestsWrapper):
-    """Base's wrapper without its second, unverified call; with two TLS options that base reads put into force."""
+    """Base's wrapper without its second calls; with two TLS options that base reads put into force."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -113,6 +234,19 @@ class _Wrapper(RequestsWrapper):
         # server may name any. Older bases cannot be told.
         if hasattr(self, "aia_chasing_max_depth"):
             self.aia_chasing_max_depth = 0
+
+    def handle_auth_token(self, **request: Any) -> None:
+        """Read the token anew only when it was refused; base would, and ask twice, after any error at all."""
+        error = sys.exception()
+        stale = isinstance(error, requests.HTTPError)
+        if "error" in request and error is not None and not stale:
+            raise error
+        super().handle_auth_token(**request)
+
+    def _create_session(self) -> requests.Session:
+        session: requests.Session = super()._create_session()
+        session.hooks["response"].append(_blame_the_token_for_401_only)
+        return session
 
     def _mount_https_adapter(self, session: requests.Session, tls_config: Mapping[str, Any]) -> None:
         super()._mount_https_adapter(session, tls_config)
@@ -124,6 +258,12 @@ class _Wrapper(RequestsWrapper):
         if tuple(allowed) != tls.DEFAULT_PROTOCOL_VERSIONS:
             versions = [TLS_VERSIONS[name] for name in allowed if name in TLS_VERSIONS]
             adapter.ssl_context.minimum_version, adapter.ssl_context.maximum_version = min(versions), max(versions)
+
+
+def _blame_the_token_for_401_only(response: requests.Response, *_: Any, **__: Any) -> None:
+    """Base takes every error status for a stale token and asks again; the 500 of a health page is an answer."""
+    if response.status_code != requests.codes.unauthorized:
+        response.raise_for_status = lambda: None  # type: ignore[method-assign]
 
 
 class _Discreet(logging.LoggerAdapter[Any]):

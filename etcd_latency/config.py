@@ -11,11 +11,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from datadog_checks.base import ConfigurationError
 
-from etcd_latency.config_models import HttpOptions, InstanceConfig, Member, Options, ScrapeOptions, SharedConfig
-from etcd_latency.model import Target
+from etcd_latency.config_models import (
+    ApiServers,
+    ControllerManagers,
+    HttpOptions,
+    InstanceConfig,
+    Options,
+    ScrapeOptions,
+    SharedConfig,
+)
+from etcd_latency.model import Credentials, Kind, Target
 
 HTTP_OPTIONS = frozenset(HttpOptions.model_fields)
 SCRAPE_OPTIONS = frozenset(ScrapeOptions.model_fields)
@@ -47,6 +56,19 @@ BUNDLES = (
 its `timeout: 30` must not be cut short by an inherited `read_timeout: 5`, nor its certificate be paired
 with an inherited key."""
 
+BLOCKS: tuple[Kind, ...] = ("apiserver", "controller_manager")
+"""The blocks of an instance that name servers which are not members."""
+
+NAME_TAG: Mapping[Kind, str] = {
+    "member": "etcd_member",
+    "apiserver": "apiserver",
+    "controller_manager": "controller_manager",
+}
+"""The tag that says which server something was measured at."""
+
+CERTIFICATE_INTERVAL = 300.0
+"""Seconds between two looks at a server's certificate: each is a handshake, and its end is far away."""
+
 RENAMED_LABELS = {
     "From": "peer",
     "Remote": "peer",
@@ -62,15 +84,64 @@ EXCLUDED_LABELS = ("Local",)
 """`Local` repeats the member's own id on each of its pairs; `etcd_member` says it already."""
 
 
+NOT_FOR_BLOCKS = {"timeout", "connect_timeout", "read_timeout"}
+"""What `apiserver` and `controller_manager` do not take from outside: they have other reasons to take long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tagging:
+    """What goes onto everything about a target."""
+
+    tags: tuple[str, ...]
+    """The tags of all that is sent about this cluster."""
+    by_endpoint: bool
+    """Whether the URL is a tag, too."""
+
+    def target(self, kind: Kind, name: str, url: str, page_url: str) -> Target:
+        """A server as something to ask."""
+        endpoint = (f"endpoint:{url}",) if self.by_endpoint else ()
+        return Target(name, url, page_url, (*self.tags, f"{NAME_TAG[kind]}:{name}", *endpoint), kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """How a target is reached."""
+
+    http: Mapping[str, Any]
+    """The options of its `RequestsWrapper`: those that somebody set, over `HTTP_DEFAULTS`."""
+    credentials: Credentials | None = None
+    """A user of etcd's own authentication."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """How the servers of one kind are measured, beside how they are reached."""
+
+    metrics: bool
+    metrics_timeout: float
+    detail: bool
+    """Whether series are told apart further: by resource, or by queue."""
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """One instance, decided: which targets, how to reach each, and how to scrape."""
 
+    cluster: str
+    tagging: Tagging
     members: tuple[Target, ...]
-    http: Mapping[Target, Mapping[str, Any]]
-    """For every target the options of its `RequestsWrapper`: those that somebody set, over `HTTP_DEFAULTS`."""
+    """Those that are written down."""
+    named: frozenset[str]
+    """The URLs of the members to which the user gave a name."""
+    endpoints: tuple[Target, ...]
+    """API servers and controller managers."""
+    sites: Mapping[tuple[str, str], Site]
+    """By the key of a target."""
+    found_site: Site
+    """The site of a member that is found through the member list."""
+    blocks: Mapping[Kind, Block]
     scrape: Mapping[str, Any]
-    """The OpenMetrics V2 options that hold for every member."""
+    """The OpenMetrics V2 options that hold for every page."""
     secrets: frozenset[str]
     """What must never be told; the Agent's scrubber learns of it."""
     agent: Mapping[str, Any]
@@ -78,20 +149,47 @@ class Config:
     accept: str
     """The format in which pages are asked for, as a value of the Accept header."""
     go_metrics: bool
-    not_used_yet: tuple[str, ...]
-    """Blocks that are accepted and checked, but that this version does not measure."""
+    probes: bool
+    discover: bool
+    intervals: Mapping[str, float]
+    """Seconds between two questions, by the name of the probe; 0 is never, what is missing is asked in every run."""
+    certificate_days: tuple[float, float]
+    """How many days before its end a certificate is worth a warning, and is critical."""
+    warnings: tuple[str, ...]
+    """What an operator should know about these options."""
+
+    def member(self, url: str, page_url: str, name: str) -> Target:
+        """An etcd member as something to ask."""
+        return self.tagging.target("member", name, url, page_url)
+
+    def site(self, target: Target) -> Site:
+        """How this target is reached."""
+        return self.sites.get(target.key, self.found_site)
 
 
 def configure(shared: SharedConfig, instance: InstanceConfig) -> Config:
     """Decide everything that does not change from run to run."""
     outer = inherit(written(shared, HTTP_OPTIONS), written(instance, HTTP_OPTIONS))
-    tags = (*instance.tags, f"etcd_cluster:{instance.cluster}")
-    members = {target(member, tags, by_endpoint=instance.tag_by_endpoint): member for member in instance.members}
-    http = {found: http_options(outer, written(member, HTTP_OPTIONS)) for found, member in members.items()}
+    tagging = Tagging((*instance.tags, f"etcd_cluster:{instance.cluster}"), instance.tag_by_endpoint)
+    members = {
+        tagging.target("member", member.label, member.url, member.page_url): _member_site(
+            outer, written(member, HTTP_OPTIONS)
+        )
+        for member in instance.members
+    }
+    endpoints = dict(_endpoints(instance, outer, tagging))
+    sites = {target.key: site for target, site in (members | endpoints).items()}
+    found_site = _member_site(outer, {})
     return Config(
+        cluster=instance.cluster,
+        tagging=tagging,
         members=tuple(members),
-        http=http,
-        secrets=frozenset(secret for options in http.values() for secret in secrets_in(options)),
+        named=frozenset(member.url for member in instance.members if member.name),
+        endpoints=tuple(endpoints),
+        sites=sites,
+        found_site=found_site,
+        blocks=dict(_blocks(instance)),
+        secrets=frozenset(secret for site in (*sites.values(), found_site) for secret in secrets_in(site)),
         scrape={
             **written(instance, SCRAPE_OPTIONS),
             "collect_histogram_buckets": instance.collect_histogram_buckets,
@@ -101,19 +199,79 @@ def configure(shared: SharedConfig, instance: InstanceConfig) -> Config:
         agent={"use_agent_proxy": shared.use_agent_proxy},
         accept=ACCEPT_OPENMETRICS if instance.use_latest_spec else ACCEPT_TEXT,
         go_metrics=instance.go_metrics,
-        not_used_yet=tuple(block for block in ("apiserver", "controller_manager") if getattr(instance, block)),
+        probes=instance.probes,
+        discover=instance.discover_members,
+        intervals={
+            "alarm_list": instance.alarm_list_interval,
+            "member_list": instance.member_list_interval,
+            "certificate": CERTIFICATE_INTERVAL,
+        },
+        certificate_days=(instance.certificate_warning_days, instance.certificate_critical_days),
+        warnings=tuple(
+            dict.fromkeys(
+                warning
+                for target, site in (members | endpoints).items()
+                for url in (target.url, target.page_url)
+                for warning in held_back(url, site)
+            )
+        ),
     )
 
 
-def target(member: Member, tags: tuple[str, ...], *, by_endpoint: bool) -> Target:
-    """A configured member as something to scrape."""
-    endpoint = (f"endpoint:{member.url}",) if by_endpoint else ()
-    return Target(
-        name=member.label,
-        url=member.url,
-        page_url=member.page_url,
-        tags=(*tags, f"etcd_member:{member.label}", *endpoint),
-    )
+def options_for(url: str, site: Site) -> dict[str, Any]:
+    """A site's HTTP options as far as they may go to this URL: no token over plain HTTP, or behind a redirect."""
+    options = dict(site.http)
+    if _tokens(options):
+        options["allow_redirects"] = False
+    if url.startswith("http:"):
+        options.pop("auth_token", None)
+        for option in ("headers", "extra_headers"):
+            if option in options:
+                options[option] = {name: value for name, value in options[option].items() if not _authorizes(name)}
+    return options
+
+
+def credentials_for(url: str, site: Site) -> Credentials | None:
+    """A site's etcd user as far as it may go to this URL."""
+    return None if url.startswith("http:") else site.credentials
+
+
+def held_back(url: str, site: Site) -> Iterator[str]:
+    """What an operator wrote for this URL and what is not sent there."""
+    if not url.startswith("http:"):
+        return
+    kept = [*_tokens(site.http), *(["`username` and `password`"] if site.credentials else [])]
+    for option in kept:
+        yield f"{option}: not sent to {url}, because anybody could read it on the way; write https://"
+
+
+def _member_site(outer: Mapping[str, Any], own: Mapping[str, Any]) -> Site:
+    """A member's `username` and `password` are etcd's own, unless `auth_type` says what else they are."""
+    options = http_options(outer, own)
+    if "username" in options and "password" in options and "auth_type" not in options:
+        return Site(options, Credentials(options.pop("username"), options.pop("password")))
+    return Site(options)
+
+
+def _endpoints(instance: InstanceConfig, outer: Mapping[str, Any], tagging: Tagging) -> Iterator[tuple[Target, Site]]:
+    outside = {option: value for option, value in outer.items() if option not in NOT_FOR_BLOCKS}
+    if "auth_type" not in outside:  # etcd's own user, which is none of Kubernetes' business
+        outside = {option: value for option, value in outside.items() if option not in ("username", "password")}
+    for kind in BLOCKS:
+        block: ApiServers | ControllerManagers | None = getattr(instance, kind)
+        if block:
+            site = Site(http_options(outside, written(block, HTTP_OPTIONS)))
+            for url in block.endpoints:
+                yield tagging.target(kind, urlsplit(url).netloc, url, f"{url}/metrics"), site
+
+
+def _blocks(instance: InstanceConfig) -> Iterator[tuple[Kind, Block]]:
+    if instance.apiserver:
+        block = instance.apiserver
+        yield "apiserver", Block(block.metrics, block.metrics_timeout, block.resource_tag)
+    if instance.controller_manager:
+        other = instance.controller_manager
+        yield "controller_manager", Block(other.metrics, other.metrics_timeout, other.queue_tag)
 
 
 def written(level: Options, options: frozenset[str]) -> dict[str, Any]:
@@ -130,14 +288,27 @@ def http_options(*levels: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
-def secrets_in(options: Mapping[str, Any]) -> Iterator[str]:
+def secrets_in(site: Site) -> Iterator[str]:
     """The passwords, and what goes into a header for authorization, among a target's options."""
+    options = site.http
     reader = options.get("auth_token", {}).get("reader")
     headers = {**options.get("headers", {}), **options.get("extra_headers", {})}
     yield from filter(None, map(options.get, ("password", "tls_private_key_password")))
-    yield from (value for name, value in headers.items() if name.lower().endswith("authorization"))
+    yield from (value for name, value in headers.items() if _authorizes(name))
+    if site.credentials:
+        yield site.credentials.password
     if isinstance(reader, Mapping) and isinstance(reader.get("client_secret"), str):
         yield reader["client_secret"]
+
+
+def _tokens(options: Mapping[str, Any]) -> list[str]:
+    """The options that put a token into the requests, as a message has them."""
+    headers = [option for option in ("headers", "extra_headers") if any(map(_authorizes, options.get(option, {})))]
+    return [f"`{option}`" for option in (["auth_token"] if "auth_token" in options else []) + headers]
+
+
+def _authorizes(header: str) -> bool:
+    return header.lower().endswith("authorization")
 
 
 def inherit(*levels: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ A wrong value becomes base's `ConfigurationError`, whose text names the option, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -32,6 +32,7 @@ from etcd_latency.option_types import (
     Ciphers,
     ClientUrl,
     Count,
+    Days,
     EndpointUrls,
     File,
     Flag,
@@ -49,6 +50,7 @@ from etcd_latency.option_types import (
     Proxies,
     Renames,
     Seconds,
+    SecondsOrNever,
     Secret,
     Text,
     Texts,
@@ -76,6 +78,13 @@ class Options(BaseModel):
         if not all(isinstance(option, str) for option in values):
             raise Mistake("has an option whose name is not text; put it in quotes, or remove it", show=False)
         return without_empty(values)
+
+
+def _refuse_twice(mistake: str, values: Sequence[str]) -> None:
+    """Raise for the first value that comes twice."""
+    twice = next((value for value in values if values.count(value) > 1), None)
+    if twice is not None:
+        raise Mistake(mistake.format(twice), show=False)
 
 
 class HttpOptions(Options):
@@ -168,6 +177,25 @@ class Endpoints(NestedOptions):
     """A block for the API servers, or for the controller managers, of the cluster."""
 
     endpoints: EndpointUrls
+    metrics: Flag = True
+    metrics_timeout: Seconds = 30
+
+    @model_validator(mode="after")
+    def _endpoints_differ(self) -> Self:
+        _refuse_twice("lists {} twice; remove one of them", self.endpoints)
+        return self
+
+
+class ApiServers(Endpoints):
+    """The block `apiserver`."""
+
+    resource_tag: Flag = False
+
+
+class ControllerManagers(Endpoints):
+    """The block `controller_manager`."""
+
+    queue_tag: Flag = False
 
 
 class ShareLabels(Options):
@@ -232,8 +260,14 @@ class InstanceConfig(HttpOptions, ScrapeOptions):
         Field(min_length=1),
         expect("a list of client URLs with at least one entry; begin each with `- `"),
     ]
-    apiserver: Endpoints | None = None
-    controller_manager: Endpoints | None = None
+    discover_members: Flag = False
+    member_list_interval: Seconds = 60
+    probes: Flag = True
+    alarm_list_interval: SecondsOrNever = 60
+    certificate_warning_days: Days = 30
+    certificate_critical_days: Days = 7
+    apiserver: ApiServers | None = None
+    controller_manager: ControllerManagers | None = None
 
     tags: Texts = []
     service: Text | None = None
@@ -246,14 +280,28 @@ class InstanceConfig(HttpOptions, ScrapeOptions):
 
     @model_validator(mode="after")
     def _members_differ(self) -> Self:
-        for what, values in (
-            ("at {}; remove one of them", [member.url for member in self.members]),
-            ("with the page {}; give each its own `metrics_url`", [member.page_url for member in self.members]),
-            ("called {}; give each a `name` of its own", [member.label for member in self.members]),
-        ):
-            twice = next((value for value in values if values.count(value) > 1), None)
-            if twice is not None:
-                raise Mistake(f"has two members {what.format(twice)}", show=False)
+        members = self.members
+        _refuse_twice("has two members at {}; remove one of them", [member.url for member in members])
+        _refuse_twice(
+            "has two members with the page {}; give each its own `metrics_url`", [member.page_url for member in members]
+        )
+        _refuse_twice("has two members called {}; give each a `name` of its own", [member.label for member in members])
+        return self
+
+    @model_validator(mode="after")
+    def _warning_comes_before_critical(self) -> Self:
+        if self.certificate_warning_days < self.certificate_critical_days:
+            raise Mistake(
+                f"sets `certificate_warning_days` to {self.certificate_warning_days:g}, which is less than "
+                f"`certificate_critical_days`, {self.certificate_critical_days:g}; warn earlier",
+                show=False,
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _discovery_takes_probes(self) -> Self:
+        if self.discover_members and not self.probes:
+            raise Mistake("sets `discover_members: true`, which asks etcd, and `probes: false`; drop one", show=False)
         return self
 
     @model_validator(mode="wrap")

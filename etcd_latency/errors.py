@@ -5,8 +5,12 @@
     │   ├── Unreachable      no connection: nothing listens, no route, no such name
     │   ├── TimedOut         a connection, but no complete answer in time
     │   ├── TlsRefused       certificates: ours, theirs, or the files that we were given
-    │   ├── Refused          an HTTP answer other than 200
-    │   └── BadPage          an answer of 200 that is not a page of etcd metrics
+    │   ├── Refused          an HTTP answer that means no, for a reason that none below names
+    │   ├── NotOffered       this version, or this configuration of the server, has no such thing
+    │   ├── NotPermitted     it has, but not for this user
+    │   ├── Moved            it has, but at another URL
+    │   ├── Unhealthy        the server took the question and says itself that it cannot do it now
+    │   └── BadPage          an answer of 200 that is not what was asked for
     └── NothingReached       no target at all could be measured; the run fails
 
 A wrong configuration is base's own `ConfigurationError`, which the Agent knows.
@@ -47,11 +51,27 @@ class TlsRefused(TargetError):
 
 
 class Refused(TargetError):
-    """The server answered with an HTTP status other than 200."""
+    """The server answered no."""
+
+
+class NotOffered(TargetError):
+    """The server has no such thing; that says nothing about its health."""
+
+
+class NotPermitted(TargetError):
+    """The server does not let this user ask; that says nothing about its health."""
+
+
+class Moved(TargetError):
+    """What was asked for is served at another URL; that says nothing about its health."""
+
+
+class Unhealthy(TargetError):
+    """The server cannot do now what it was asked to; the message holds its own words."""
 
 
 class BadPage(TargetError):
-    """The server answered 200, but not with metrics of etcd."""
+    """The server answered 200, but not with what it was asked for."""
 
 
 class NothingReached(EtcdLatencyError):

@@ -19,7 +19,18 @@ import requests
 import urllib3
 
 from etcd_latency.certificates import expired_on
-from etcd_latency.errors import BadPage, Refused, TargetError, TimedOut, TlsRefused, Unreachable
+from etcd_latency.errors import (
+    BadPage,
+    Moved,
+    NotOffered,
+    NotPermitted,
+    Refused,
+    TargetError,
+    TimedOut,
+    TlsRefused,
+    Unreachable,
+)
+from etcd_latency.model import Reply
 
 SERVER_CERTIFICATE = {
     9: "the server's certificate is not valid yet; compare the clocks of both hosts",
@@ -87,14 +98,31 @@ BY_OUTERMOST: tuple[tuple[tuple[type[Exception], ...], type[TargetError], str], 
 )
 """Errors that tell by themselves what is wrong, and whose own words may hold a secret: these are not repeated."""
 
-STATUS: dict[int, str] = {
-    HTTPStatus.UNAUTHORIZED: "set credentials, or correct them: `username` and `password`, or `auth_token`",
-    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: "the proxy wants credentials; write them into the URL in `proxy`",
-    HTTPStatus.FORBIDDEN: "let this user read /metrics (Kubernetes: bind the ClusterRole system:monitoring)",
-    HTTPStatus.NOT_FOUND: "metrics are elsewhere; set `metrics_url` to what etcd has in --listen-metrics-urls",
-    HTTPStatus.MISDIRECTED_REQUEST: "use a host name that etcd's --host-whitelist lets in",
-    HTTPStatus.BAD_REQUEST: "if the server speaks TLS on this port, write https://",
+STATUS: dict[int, tuple[type[TargetError], str]] = {
+    HTTPStatus.BAD_REQUEST: (Refused, "if the server speaks TLS on this port, write https://"),
+    HTTPStatus.UNAUTHORIZED: (
+        NotPermitted,
+        (
+            "set credentials, or correct them: `auth_token`, or `username` and `password` with `auth_type` "
+            "(Kubernetes: the token of a service account to which the ClusterRole system:monitoring is bound)"
+        ),
+    ),
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: (
+        Refused,
+        "the proxy wants credentials; write them into the URL in `proxy`",
+    ),
+    HTTPStatus.FORBIDDEN: (
+        NotPermitted,
+        "let this user read {path} (Kubernetes: bind the ClusterRole system:monitoring)",
+    ),
+    HTTPStatus.NOT_FOUND: (NotOffered, "there is no {path} at this URL"),
+    HTTPStatus.MISDIRECTED_REQUEST: (Moved, "use a host name that etcd's --host-whitelist lets in"),
 }
+"""What a status means, and what to do about it."""
+
+GRPC_ONLY = re.compile("\\x00\\x00.\\x04", re.DOTALL)
+"""How a server that speaks HTTP/2 alone begins its answer: with a SETTINGS frame (RFC 9113 section 4.1: three
+bytes of length, then the type, 4)."""
 
 
 def translate(error: Exception, url: str, options: Mapping[str, Any]) -> TargetError:
@@ -111,8 +139,6 @@ def translate(error: Exception, url: str, options: Mapping[str, Any]) -> TargetE
 
 
 def _translate(error: Exception, url: str, options: Mapping[str, Any]) -> TargetError:
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        return refuse(error.response)
     if isinstance(error, OSError) and error.filename:
         return TlsRefused(f"{error.filename}, which an option names, cannot be read ({error.strerror})")
     root = _innermost(error)
@@ -120,17 +146,15 @@ def _translate(error: Exception, url: str, options: Mapping[str, Any]) -> Target
     return type(translated)(f"{translated} ({_own_words(root)})")
 
 
-def refuse(response: requests.Response) -> Refused:
-    """The error for an answer that is not 200."""
-    status = response.status_code
-    where = response.headers.get("Location")
-    if where is not None:
-        return Refused(
-            f"HTTP {status}, moved to {_without_credentials(where)}: redirects are not followed; "
+def refuse(reply: Reply, path: str) -> TargetError:
+    """The error for an answer that is not 200 to a question for this path."""
+    if reply.location is not None:
+        return Moved(
+            f"HTTP {reply.status}, moved to {_without_credentials(reply.location)}: redirects are not followed; "
             "configure that URL, or set `allow_redirects`"
         )
-    reason = f"HTTP {status} {(response.reason or '')[:60]}".rstrip()
-    return Refused(f"{reason}: {STATUS.get(status, 'look into the log of the server')}")
+    kind, advice = STATUS.get(reply.status, (Refused, "look into the log of the server"))
+    return kind(f"HTTP {reply.status} {reply.phrase[:60]}".rstrip() + f": {advice.format(path=path)}")
 
 
 def _own_words(root: BaseException) -> str:
@@ -185,7 +209,7 @@ def _network(root: BaseException, url: str, options: Mapping[str, Any]) -> Targe
     if isinstance(root, socket.gaierror):
         return Unreachable("the host name does not resolve; correct it, or the DNS of this host")
     if isinstance(root, requests.Timeout | urllib3.exceptions.TimeoutError | TimeoutError):
-        return timed_out(options)
+        return timed_out(patience(options))
     if isinstance(root, BROKEN_OFF):
         return _cut_off(root, url, options)
     if isinstance(root, OSError):
@@ -193,11 +217,10 @@ def _network(root: BaseException, url: str, options: Mapping[str, Any]) -> Targe
     return Unreachable(f"the request failed with {type(root).__name__}")
 
 
-def timed_out(options: Mapping[str, Any]) -> TimedOut:
-    """The error for a target from which nothing, or not all, came in time."""
-    limit = patience(options)
+def timed_out(seconds: float) -> TimedOut:
+    """The error for a target from which nothing, or not all, came in this time."""
     return TimedOut(
-        f"no complete answer within {limit:g} s; "
+        f"no complete answer within {round(seconds, 1):g} s; "
         "is the process hung, its host down or overloaded, or a firewall in between?"
     )
 
@@ -211,6 +234,11 @@ def patience(options: Mapping[str, Any]) -> float:
 def _cut_off(root: BaseException, url: str, options: Mapping[str, Any]) -> TargetError:
     if isinstance(root, IncompleteRead):
         return Unreachable("the connection broke in the middle of the page; is the process restarting?")
+    if GRPC_ONLY.match(str(root)):
+        return Moved(
+            "only gRPC is spoken at this URL: etcd runs with --listen-client-http-urls; "
+            "configure what it has there as `url`"
+        )
     if not isinstance(root, OSError):
         return Unreachable("what answers there does not speak HTTP; is this the port of etcd's clients?")
     if url.startswith("http:"):

@@ -1,8 +1,9 @@
-"""Every page of every target, fetched side by side under one deadline; failure is a value.
+"""Every question of a run, asked side by side under deadlines; failure is a value.
 
-A target that hangs must cost nothing to the others, so each is asked in a thread of its own, and who has
-not answered at the deadline is left behind: its thread ends by itself at its socket's time-out, and until
-then the target is not asked again.
+What hangs must cost nothing to the rest, so each lane of questions runs in a thread of its own, and who has
+not answered at the deadline is left behind: its thread ends by itself at its time-out, and until then its
+lane is not asked again. What arrives late counts in the next run if it is said to keep, like an API server's
+page of 40 MB, and else not at all.
 """
 
 from __future__ import annotations
@@ -10,55 +11,120 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from etcd_latency.client import Client
-from etcd_latency.errors import TargetError, TimedOut
-from etcd_latency.model import Answer, Failure, Target
+from etcd_latency.answers import Answers
+from etcd_latency.errors import TargetError, TimedOut, TlsRefused, Unhealthy, Unreachable
+from etcd_latency.model import Failure
+from etcd_latency.probes import Probe, Server
 
 GRACE_SECONDS = 0.5
 """How much longer than the most patient target a run waits, so that the target's own error, which says
 more than `no answer`, arrives first."""
 
+HEAD_START_SECONDS = 0.02
+"""How long a timed lane has the interpreter for itself; a read takes a tenth of that, and who hangs holds up the
+others no longer."""
+
+HOPELESS = (TimedOut, TlsRefused, Unhealthy, Unreachable)
+"""After one of these the rest of a lane is not asked: it would wait as long for the same answer."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Lane:
+    """Questions for one target that are asked one after the other, over connections of their own."""
+
+    server: Server
+    probes: tuple[Probe[Any], ...]
+    keeps: bool = False
+    """Whether an answer that comes after its run is still wanted."""
+    timed: bool = False
+    """Whether it matters to the millisecond how long its answers take."""
+
 
 class Fetcher:
-    """Asks all clients at once."""
+    """Starts lanes and collects what they answer, run after run."""
 
     def __init__(self) -> None:
-        self._busy: set[Target] = set()
+        self._run = 0
+        self._busy: dict[Lane, int] = {}
+        self._arrived: queue.SimpleQueue[tuple[int, Lane, Probe[Any] | None, Any]] = queue.SimpleQueue()
 
-    def __call__(self, clients: Sequence[Client]) -> dict[Target, Answer]:
-        """An answer for every client, in their order, at the latest when the most patient one gives up."""
-        answers: dict[Target, Answer] = {client.target: Failure(self._silence(client)) for client in clients}
-        free = [client for client in clients if client.target not in self._busy]
-        deadline = time.monotonic() + max((client.patience for client in free), default=0.0) + GRACE_SECONDS
-        arrived: queue.SimpleQueue[tuple[Target, Answer]] = queue.SimpleQueue()
-        for client in free:
-            self._busy.add(client.target)
-            threading.Thread(target=self._ask, args=(client, arrived), name=client.target.name, daemon=True).start()
-        for _ in free:
+    def begin(self) -> Answers:
+        """Begin a run; its answers will stand here."""
+        self._run += 1
+        self._answers = Answers()
+        while not self._arrived.empty():
+            self._take(self._arrived.get())
+        return self._answers
+
+    def start(self, wanted: Mapping[Lane, Sequence[Probe[Any]]]) -> None:
+        """Ask these questions. A lane that is still busy with an earlier run is not asked, which is a failure.
+
+        Timed lanes begin one after the other, before the rest: while Python reads a page for one thread, the
+        others stand still, and their clocks run on.
+        """
+        for lane, probes in sorted(wanted.items(), key=lambda item: not item[0].timed):
+            if lane in self._busy:
+                self._fail(lane, probes, TimedOut("still no answer to the request of an earlier run; is it hung?"))
+                continue
+            self._busy[lane] = self._run
+            name = f"{lane.server.target.name}-{probes[0].name}"
+            threading.Thread(target=self._ask, args=(self._run, lane, probes), name=name, daemon=True).start()
+            if lane.timed:
+                self._wait_for({lane}, time.monotonic() + HEAD_START_SECONDS)
+
+    def wait(self, wanted: Mapping[Lane, Sequence[Probe[Any]]], until: float) -> None:
+        """Take in answers until these lanes are done, or this moment of `time.monotonic()` has come."""
+        self._wait_for(wanted, until)
+        for lane, probes in wanted.items():
+            if self._awaited(lane):
+                self._fail(lane, probes, lane.server.http.timed_out())
+
+    def _wait_for(self, lanes: Collection[Lane], until: float) -> None:
+        while any(self._awaited(lane) for lane in lanes):
             try:
-                target, answer = arrived.get(timeout=max(0.0, deadline - time.monotonic()))
+                self._take(self._arrived.get(timeout=max(0.0, until - time.monotonic())))
             except queue.Empty:
                 break
-            answers[target] = answer
-        return answers
 
-    def _ask(self, client: Client, arrived: queue.SimpleQueue[tuple[Target, Answer]]) -> None:
-        answer: Answer
-        try:
-            answer = client.page()
-        except TargetError as error:
-            answer = Failure(error)
-        except Exception as error:  # noqa: BLE001 - a mistake of ours must not pass for a hung member
-            answer = Failure(
-                TargetError(f"the check itself failed with {type(error).__name__}; please report it ({error})")
-            )
-        self._busy.discard(client.target)
-        arrived.put((client.target, answer))
+    def _awaited(self, lane: Lane) -> bool:
+        """Whether this lane may still answer in this run."""
+        return lane in self._busy and (lane.keeps or self._busy[lane] == self._run)
 
-    def _silence(self, client: Client) -> TimedOut:
-        """What it means when nothing arrives from this client in this run."""
-        if client.target in self._busy:
-            return TimedOut("still no answer to the request of an earlier run; is the process hung?")
-        return client.timed_out()
+    def _fail(self, lane: Lane, probes: Sequence[Probe[Any]], error: TargetError) -> None:
+        """Silence is a failure, but not of a lane that has time until the next run."""
+        if lane.keeps:
+            return
+        for probe in probes:
+            if self._answers.of(lane.server.target, probe) is None:
+                self._answers.put(lane.server.target, probe, Failure(error))
+
+    def _take(self, arrival: tuple[int, Lane, Probe[Any] | None, Any]) -> None:
+        run, lane, probe, answer = arrival
+        if probe is None:
+            del self._busy[lane]
+        elif lane.keeps or run == self._run:
+            self._answers.put(lane.server.target, probe, answer)
+
+    def _ask(self, run: int, lane: Lane, probes: Sequence[Probe[Any]]) -> None:
+        lane.server.http.begin(time.monotonic() + lane.server.http.patience)
+        hopeless: Failure | None = None
+        for probe in probes:
+            answer = hopeless or _answer(probe, lane.server)
+            if isinstance(answer, Failure) and isinstance(answer.error, HOPELESS):
+                hopeless = answer
+            self._arrived.put((run, lane, probe, answer))
+        self._arrived.put((run, lane, None, None))
+
+
+def _answer(probe: Probe[Any], server: Server) -> Any:
+    """What the server answers; whatever goes wrong becomes a `Failure`."""
+    try:
+        return probe.ask(server)
+    except TargetError as error:
+        return Failure(error)
+    except Exception as error:  # noqa: BLE001 - a mistake of ours must not pass for a hung member
+        return Failure(TargetError(f"the check itself failed with {type(error).__name__}; please report it ({error})"))

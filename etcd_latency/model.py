@@ -2,41 +2,241 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, Literal
 
 from etcd_latency.errors import TargetError
+
+Kind = Literal["member", "apiserver", "controller_manager"]
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Something that is asked over HTTP in every run; today always an etcd member."""
+    """Something that is asked over HTTP in every run."""
 
     name: str
-    """What people call it: the value of the tag `etcd_member`."""
+    """What people call it: the value of the tag `etcd_member`, `apiserver` or `controller_manager`."""
     url: str
     """Where its clients connect: the value of the tag `endpoint`."""
     page_url: str
     """Where its metrics page is."""
     tags: tuple[str, ...]
     """The tags of everything that is submitted about it."""
+    kind: Kind = "member"
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What stays the same when it is given another name."""
+        return self.kind, self.url
 
     def __str__(self) -> str:
         return f"{self.name} ({self.url})"
 
 
 @dataclass(frozen=True, slots=True)
+class Credentials:
+    """A user of etcd's own authentication."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """A metrics page as it came over the wire."""
+    """A metrics page as it came over the wire, or what was cut out of it on the way."""
 
     body: bytes
     content_type: str
+    taken: float = field(default=0.0, compare=False)
+    """When it was complete, as `time.monotonic()` has it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a target gave no page: failure is a value, so that the other targets go on."""
+    """Why there is no answer: failure is a value, so that everything else goes on."""
 
     error: TargetError
 
 
 Answer = Page | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole HTTP answer, whatever its status."""
+
+    status: int
+    phrase: str
+    """What stands behind the status, such as `Not Found`."""
+    location: str | None
+    """Where a redirect points."""
+    body: bytes
+    seconds: float
+    """From sending the request to the last byte of the answer."""
+    warm: bool
+    """Whether the connection was there already, so that no handshake is in `seconds`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """An answer of etcd's gRPC gateway, read."""
+
+    fields: Mapping[str, Any]
+    """The JSON object; 64-bit integers are texts in it, and what is zero is left out."""
+    seconds: float
+    warm: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The key `health` was read, or would have been but for the rights."""
+
+    seconds: float
+    permitted: bool
+    """Whether this user may read the key; etcd asks that last, so the time is a read's either way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """One alarm that is active in the cluster."""
+
+    kind: str
+    """As etcd spells it: NOSPACE or CORRUPT."""
+    member_id: int
+    """Who raised it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a member says of itself, without asking the others (etcd: Maintenance.Status)."""
+
+    cluster_id: int
+    member_id: int
+    version: str
+    db_size: int
+    """Bytes."""
+    db_size_in_use: int
+    """Bytes; the difference is what a defragmentation would give back."""
+    db_size_quota: int | None
+    """Bytes; 3.6 and later."""
+    leader: int
+    """The id of the leader that it follows, 0 when it knows none."""
+    raft_term: int
+    raft_index: int
+    """The last committed entry."""
+    raft_applied_index: int
+    is_learner: bool
+    errors: tuple[str, ...]
+    """Etcd's words: no leader, and every active alarm."""
+    alarms: tuple[Alarm, ...]
+    """The alarms among the errors."""
+
+    @property
+    def is_leader(self) -> bool:
+        return self.leader == self.member_id
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmList:
+    """The active alarms, by a request that went through raft as a write does."""
+
+    alarms: tuple[Alarm, ...]
+    seconds: float
+    warm: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListedMember:
+    """One entry of a member list."""
+
+    id: int
+    name: str
+    """Empty for a member that was added and has not started yet."""
+    client_urls: tuple[str, ...]
+    is_learner: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MemberList:
+    """Who belongs to the cluster, as one member has it."""
+
+    cluster_id: int
+    asked_id: int
+    """The id of the member that gave this list."""
+    members: tuple[ListedMember, ...]
+    """By id, so that lists with the same members are equal."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpHealth:
+    """The answer of a health page: etcd's own, or an API server's."""
+
+    status_code: int
+    passed: bool
+    reason: str
+    """The server's words, where it did not pass."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate that somebody relies on."""
+
+    kind: Literal["server", "client", "ca"]
+    what: str
+    """For people: which one it is."""
+    ends: datetime
+    """Its last moment, UTC."""
+
+
+class Level(IntEnum):
+    """The statuses of a service check, with Datadog's numbers."""
+
+    OK = 0
+    WARNING = 1
+    CRITICAL = 2
+    UNKNOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How an answer is judged, and why; what is in order needs no reason."""
+
+    level: Level
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A number to submit; its name is without the namespace."""
+
+    name: str
+    value: float
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A service check to submit; its name is without the namespace."""
+
+    name: str
+    level: Level
+    tags: tuple[str, ...]
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened, to submit."""
+
+    title: str
+    text: str
+    alert_type: Literal["error", "warning", "success"]
+    aggregation_key: str
+    tags: tuple[str, ...]
+
+
+Finding = Gauge | Judgement | Event

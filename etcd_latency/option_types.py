@@ -143,6 +143,15 @@ Secret = Annotated[str, expect("text; put it in quotes", show=False)]
 File = Annotated[str, Field(pattern=r"\S"), expect("the path of a file")]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_number)]
 Seconds = Annotated[Positive, expect("a number of seconds above 0; write, for example, 10")]
+SecondsOrNever = Annotated[
+    float,
+    Field(ge=0, allow_inf_nan=False),
+    BeforeValidator(_number),
+    expect("a number of seconds, or 0 for never; write, for example, 60"),
+]
+Days = Annotated[
+    float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_number), expect("a number of days; write, for example, 7")
+]
 Interval = Annotated[Positive, expect("a number of seconds above 0; write, for example, 15")]
 Kibibytes = Annotated[Positive, expect("a number of KiB above 0; write, for example, 256")]
 Count = Annotated[int, Field(ge=0), BeforeValidator(_number), expect("a whole number, 0 or more")]

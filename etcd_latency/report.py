@@ -11,6 +11,7 @@ from etcd_latency.catalog import NAMESPACE
 from etcd_latency.standalone import Metric, Run, ServiceCheck
 
 STATUS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+WORST_FIRST = (2, 1, 3, 0)
 COLUMN_TAG = "etcd_member:"
 
 Row = tuple[tuple[str, ...], dict[str, float]]
@@ -51,7 +52,7 @@ def as_text(run: Run, *, show_all: bool = False) -> str:
 
 
 def _service_checks(checks: Sequence[ServiceCheck]) -> Iterator[str]:
-    for check in sorted(checks, key=lambda check: (-check.status, check.name, check.tags)):
+    for check in sorted(checks, key=lambda check: (WORST_FIRST.index(check.status), check.name, check.tags)):
         yield f"  {STATUS[check.status]:8}  {check.name}  {' '.join(check.tags)}"
         if check.message:
             yield f"            {check.message}"

@@ -1,19 +1,45 @@
-"""What the check itself says, beside the pages: the only module that names the Agent's methods for it."""
+"""Hands findings to the Agent: the only module that names its methods for them."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
+
 from datadog_checks.base import AgentCheck
 
-from etcd_latency.model import Target
+from etcd_latency.catalog import NAMESPACE
+from etcd_latency.model import Event, Finding, Gauge, Judgement, Level
 
-CAN_CONNECT = "can_connect"
+STATUSES = {
+    Level.OK: AgentCheck.OK,
+    Level.WARNING: AgentCheck.WARNING,
+    Level.CRITICAL: AgentCheck.CRITICAL,
+    Level.UNKNOWN: AgentCheck.UNKNOWN,
+}
 
 
-def connected(check: AgentCheck, target: Target) -> None:
-    """The target was measured in this run."""
-    check.service_check(CAN_CONNECT, AgentCheck.OK, tags=list(target.tags))
+def submit(check: AgentCheck, findings: Iterable[Finding]) -> None:
+    """Send each as what it is."""
+    for finding in findings:
+        match finding:
+            case Gauge():
+                check.gauge(finding.name, finding.value, tags=list(finding.tags))
+            case Judgement():
+                check.service_check(
+                    finding.name, STATUSES[finding.level], tags=list(finding.tags), message=finding.message
+                )
+            case Event():
+                check.event(_event(finding))
 
 
-def not_connected(check: AgentCheck, target: Target, message: str) -> None:
-    """The target could not be measured; the message says why and what to do."""
-    check.service_check(CAN_CONNECT, AgentCheck.CRITICAL, tags=list(target.tags), message=message)
+def _event(event: Event) -> dict[str, object]:
+    return {
+        "timestamp": int(time.time()),
+        "event_type": NAMESPACE,
+        "source_type_name": NAMESPACE,
+        "msg_title": event.title,
+        "msg_text": event.text,
+        "alert_type": event.alert_type,
+        "aggregation_key": f"{NAMESPACE}:{event.aggregation_key}",
+        "tags": list(event.tags),
+    }

@@ -33,16 +33,19 @@ class Pki:
         self._authority = trustme.CA(organization_name="etcd_latency lab")
         self._authority.cert_pem.write_to_path(str(self.ca))
 
-    def issue(self, name: str, *hosts: str, expires_in: timedelta = timedelta(days=7)) -> KeyPair:
+    def issue(
+        self, name: str, *hosts: str, expires_in: timedelta = timedelta(days=365), nameless: bool = False
+    ) -> KeyPair:
         """Write `name.crt` and `name.key`, valid for `hosts` (default: loopback).
 
-        A negative `expires_in` gives a certificate that has expired already.
+        A negative `expires_in` gives a certificate that has expired already. `nameless` leaves the common
+        name out: once etcd knows users, its gateway turns away who shows a certificate with one.
         """
         expiry = datetime.now(UTC) + expires_in
         leaf = self._authority.issue_cert(
             *(hosts or LOOPBACK),
-            common_name=name,
-            not_before=expiry - timedelta(days=30),
+            common_name=None if nameless else name,
+            not_before=expiry - timedelta(days=400),
             not_after=expiry,
         )
         pair = KeyPair(self.folder / f"{name}.crt", self.folder / f"{name}.key")

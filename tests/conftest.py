@@ -34,10 +34,16 @@ def _fresh_aggregator() -> None:
 
 @pytest.fixture
 def make_check() -> MakeCheck:
-    """A check of one instance, initialised, with `members` and any option given by name."""
+    """A check of one instance, initialised, with `members` and any option given by name; pages only."""
 
     def make(*members: Any, init_config: dict[str, Any] | None = None, **options: Any) -> EtcdLatencyCheck:
-        instance = {"cluster": "prod", "members": list(members), "skip_proxy": True, "timeout": 5} | options
+        instance = {
+            "cluster": "prod",
+            "members": list(members),
+            "skip_proxy": True,
+            "timeout": 5,
+            "probes": False,
+        } | options
         check = EtcdLatencyCheck("etcd_latency", init_config or {}, [instance])
         check.run_check_initializations()
         return check

@@ -100,7 +100,7 @@ def test_the_log_tells_what_changed(serve: Serve, make_check: MakeCheck, caplog:
         check.check({})
     assert [record.getMessage().split(" ")[0] for record in caplog.records] == ["m1", "m1"]
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
-    assert caplog.records[1].getMessage().endswith("measured again")
+    assert caplog.records[1].getMessage().endswith("all is answered again")
 
 
 def test_nothing_is_submitted_twice(serve: Serve, make_check: MakeCheck, aggregator: AggregatorStub) -> None:
@@ -125,12 +125,6 @@ def test_instances_do_not_share_state(serve: Serve, make_check: MakeCheck, aggre
     ]
     assert clusters == ["etcd_cluster:one"] * 2 + ["etcd_cluster:two"] * 2
     assert tags == ["team:a"]
-
-
-def test_blocks_that_are_not_measured_yet_are_named(make_check: MakeCheck) -> None:
-    """A block that this version accepts but does not use is told to the operator, not swallowed."""
-    check = make_check("https://10.0.0.1:2379", apiserver={"endpoints": ["https://10.0.0.1:6443"]})
-    assert check.get_warnings() == ["`apiserver` is read, but this version does not measure it yet"]
 
 
 def test_secrets_are_scrubbed_from_what_is_told(make_check: MakeCheck) -> None:

@@ -18,7 +18,7 @@ def decided(*members: Any, init_config: dict[str, Any] | None = None, **options:
 def http(config: Config) -> dict[str, Any]:
     """The HTTP options of the only member."""
     (target,) = config.members
-    return dict(config.http[target])
+    return dict(config.site(target).http)
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_the_nearest_level_wins() -> None:
         init_config={"tls_ciphers": "DEFAULT", "log_requests": True},
         tls_ciphers="ECDHE",
     )
-    assert [config.http[target]["tls_ciphers"] for target in config.members] == ["HIGH", "ECDHE"]
-    assert [config.http[target]["log_requests"] for target in config.members] == [True, True]
+    assert [config.site(target).http["tls_ciphers"] for target in config.members] == ["HIGH", "ECDHE"]
+    assert [config.site(target).http["log_requests"] for target in config.members] == [True, True]
 
 
 def test_what_nobody_set_is_left_to_base() -> None:
@@ -98,9 +98,3 @@ def test_verification_off_is_off() -> None:
 def test_booleans_written_as_words_arrive_as_booleans() -> None:
     """Base would read `tls_verify: "t"` as off; what is passed on is what the models made of it."""
     assert http(decided("https://10.0.0.1:2379", tls_verify="t"))["tls_verify"] is True
-
-
-def test_blocks_of_a_later_version_are_named() -> None:
-    """The blocks that this version checks but does not measure are known by name."""
-    config = decided("https://10.0.0.1:2379", apiserver={"endpoints": ["https://10.0.0.1:6443"]})
-    assert config.not_used_yet == ("apiserver",)

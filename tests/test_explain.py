@@ -10,8 +10,9 @@ import pytest
 import requests
 from urllib3.exceptions import LocationParseError, MaxRetryError, NewConnectionError, ProtocolError
 
-from etcd_latency.errors import TargetError, TimedOut, TlsRefused, Unreachable
+from etcd_latency.errors import Moved, NotOffered, NotPermitted, Refused, TargetError, TimedOut, TlsRefused, Unreachable
 from etcd_latency.explain import patience, refuse, translate
+from etcd_latency.model import Reply
 
 URL = "https://10.0.0.1:2379/metrics"
 
@@ -20,6 +21,10 @@ def tls_error(reason: str) -> ssl.SSLError:
     error = ssl.SSLError(1, f"[SSL: {reason}] words of OpenSSL (_ssl.c:1006)")
     error.reason = reason
     return error
+
+
+def reply(status: int, location: str | None = None) -> Reply:
+    return Reply(status, "Words", location, b"", seconds=0.1, warm=True)
 
 
 def wrapped(error: Exception) -> Exception:
@@ -135,33 +140,39 @@ def test_plain_http_towards_a_tls_port() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
+    ("status", "kind", "words"),
     [
-        (400, "write https://"),
-        (401, "set credentials"),
-        (407, "the proxy wants credentials"),
-        (403, "system:monitoring"),
-        (404, "set `metrics_url`"),
-        (421, "--host-whitelist"),
-        (500, "log of the server"),
-        (503, "log of the server"),
-        (599, "log of the server"),
+        (400, Refused, "write https://"),
+        (401, NotPermitted, "system:monitoring"),
+        (407, Refused, "the proxy wants credentials"),
+        (403, NotPermitted, "let this user read /metrics (Kubernetes: bind the ClusterRole system:monitoring)"),
+        (404, NotOffered, "there is no /metrics at this URL"),
+        (421, Moved, "--host-whitelist"),
+        (500, Refused, "log of the server"),
+        (503, Refused, "log of the server"),
+        (599, Refused, "log of the server"),
     ],
 )
-def test_http_statuses_come_with_advice(status: int, words: str) -> None:
+def test_http_statuses_come_with_advice(status: int, kind: type[TargetError], words: str) -> None:
     """Each status that a member or something in front of it answers says what to change."""
-    response = requests.Response()
-    response.status_code = status
-    assert str(refuse(response)).startswith(f"HTTP {status}")
-    assert words in str(refuse(response))
+    error = refuse(reply(status), "/metrics")
+    assert type(error) is kind
+    assert str(error).startswith(f"HTTP {status}")
+    assert words in str(error)
 
 
 def test_a_redirect_names_where_to() -> None:
     """A redirect is not followed; its target is told, for it may be the right URL."""
-    response = requests.Response()
-    response.status_code = 302
-    response.headers["Location"] = "https://root:hunter2@login.example/"
-    assert "moved to https://***@login.example/:" in str(refuse(response))
+    error = refuse(reply(302, "https://root:hunter2@login.example/"), "/metrics")
+    assert type(error) is Moved
+    assert "moved to https://***@login.example/:" in str(error)
+
+
+def test_a_port_for_grpc_alone_is_told_as_that() -> None:
+    """The first bytes of HTTP/2, as etcd 3.5.16 with --listen-client-http-urls sends them to an HTTP/1.1 client."""
+    error = translate(BadStatusLine("\x00\x00\x06\x04\x00\x00\x00"), URL, {"timeout": 7})
+    assert type(error) is Moved
+    assert "--listen-client-http-urls" in str(error)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ MEMBER = "etcd_member:m1"
 
 def agent(serve: Serve, *texts: str) -> Agent:
     url = serve(pages(*(text.encode() for text in texts)))
-    instance = {"cluster": "prod", "members": [{"url": url, "name": "m1"}], "skip_proxy": True}
+    instance = {"cluster": "prod", "members": [{"url": url, "name": "m1"}], "skip_proxy": True, "probes": False}
     clock = itertools.count(step=10).__next__
     return Agent(instance, clock=lambda: float(clock()))
 

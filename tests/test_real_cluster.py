@@ -131,7 +131,8 @@ def test_the_message_for_every_certificate_problem(
         statuses = told(aggregator)
         assert [status for status, _ in statuses.values()] == [AgentCheck.CRITICAL] * 3, case
         assert all(words in message for _, message in statuses.values()), (case, statuses)
-        assert aggregator.metric_names == [], case
+        assert aggregator.metric_names == ["etcd_latency.probe.success"], case
+        assert {stub.value for stub in aggregator.metrics("etcd_latency.probe.success")} == {0}, case
 
 
 def test_the_message_for_a_wrong_host_name(real_cluster: Cluster, aggregator: AggregatorStub) -> None:
@@ -176,7 +177,7 @@ def tls_listener(pair: KeyPair) -> Iterator[tuple[str, list[int]]]:
     ("hosts", "expires_in", "words"),
     [
         (("127.0.0.1",), -timedelta(days=1), "the server's certificate has expired; renew it"),
-        (("127.0.0.1",), timedelta(days=60), "the server's certificate is not valid yet; compare the clocks"),
+        (("127.0.0.1",), timedelta(days=500), "the server's certificate is not valid yet; compare the clocks"),
         (("10.0.0.1",), timedelta(days=7), "the server's certificate is for another IP address"),
     ],
 )
@@ -186,7 +187,8 @@ def test_the_message_for_what_the_server_shows(
     """A server's certificate that has expired, is not valid yet, or is for another address is told as that."""
     pki = Pki(tmp_path)
     with tls_listener(pki.issue("server", *hosts, expires_in=expires_in)) as (url, calls):
-        instance = {"cluster": "lab", "members": [url], "tls_ca_cert": str(pki.ca), "timeout": 3, "skip_proxy": True}
+        options = {"tls_ca_cert": str(pki.ca), "timeout": 3, "skip_proxy": True, "probes": False}
+        instance = {"cluster": "lab", "members": [url]} | options
         EtcdLatencyCheck("etcd_latency", {}, [instance]).run()
     ((_, message),) = told(aggregator).values()
     assert words in message
@@ -275,6 +277,8 @@ def test_the_command_on_a_real_cluster(real_cluster: Cluster, tmp_path: Path) ->
     done = subprocess.run([*command, "--times", "2", "--pause", "0.5"], capture_output=True, text=True, check=True)
     assert done.stderr == ""
     first, second = map(json.loads, done.stdout.splitlines())
-    assert [check["status"] for check in first["service_checks"]] == [0, 0, 0]
+    assert {check["name"]: check["status"] for check in first["service_checks"]} == {
+        f"etcd_latency.{name}": 0 for name in ("can_connect", "endpoint.health", "alarm", "certificate")
+    }
     assert sum(metric["name"] == "etcd_latency.server.is_leader" for metric in second["metrics"]) == 3
     assert sum(m["value"] for m in second["metrics"] if m["name"] == "etcd_latency.server.is_leader") == 1

@@ -14,6 +14,9 @@ NAMESPACE = "etcd_latency"
 """What every metric and service check of ours begins with, followed by a dot."""
 
 Kind = Literal["gauge", "counter", "histogram", "summary"]
+Combine = Literal["sum", "max"]
+Labels = tuple[tuple[str, str], ...]
+"""The page's label and our tag, pair by pair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,14 @@ class Family:
     unit: str | None
     """A Datadog unit, or None where none fits."""
     help: str
+    labels: Labels = ()
+    """Of a summed family: the labels that become tags always."""
+    detail: Labels = ()
+    """Of a summed family: the labels that become tags when detail is asked for."""
+    combine: Combine = "sum"
+    """How several series of a gauge become one."""
+    unknown: float | None = None
+    """A value that stands for none."""
 
     @property
     def parsed(self) -> str:
@@ -36,23 +47,65 @@ class Family:
 
 
 @dataclass(frozen=True, slots=True)
+class Forward:
+    """Families that are submitted as they are found, known by the beginning of their names."""
+
+    prefix: str
+    name: str
+    """What our names of them begin with, followed by a dot."""
+    families: str
+    """Our name of the gauge that tells how many there are."""
+    help: str
+    """What that gauge tells an operator."""
+    labels: Labels = ()
+    """The labels whose tags have another name than they."""
+
+
+@dataclass(frozen=True, slots=True)
 class Catalogue:
     """One catalogue file."""
 
     families: tuple[Family, ...]
+    """Of families with one name, the first that a page has counts."""
     left_out: dict[str, str]
     """Families that are known and deliberately not collected, with the reason."""
+    server: str = ""
+    """What the server of a summed page is called."""
+    mark: str = ""
+    """A pattern for what begins a line in every page of that server."""
+    forward: Forward | None = None
 
 
 @cache
 def load(source: str) -> Catalogue:
-    """Read `<source>.yaml`: `etcd`, or `go` for the runtime of a Go program."""
+    """Read `<source>.yaml`: `etcd`, `go` for the runtime of a Go program, `apiserver` or `controller_manager`."""
     raw = yaml.safe_load(files(__name__).joinpath(f"{source}.yaml").read_text(encoding="utf-8"))
-    families = tuple(
-        Family(exposed, entry["name"], entry["kind"], entry.get("unit"), entry["help"])
-        for exposed, entry in raw["families"].items()
+    forward = raw.get("forward")
+    return Catalogue(
+        families=tuple(_family(exposed, entry) for exposed, entry in raw["families"].items()),
+        left_out=raw.get("left_out", {}),
+        server=raw.get("server", ""),
+        mark=raw.get("mark", ""),
+        forward=Forward(**{**forward, "labels": _labels(forward, "labels")}) if forward else None,
     )
-    return Catalogue(families, raw.get("left_out", {}))
+
+
+def _family(exposed: str, entry: dict[str, Any]) -> Family:
+    return Family(
+        exposed,
+        entry["name"],
+        entry["kind"],
+        entry.get("unit"),
+        entry["help"],
+        labels=_labels(entry, "labels"),
+        detail=_labels(entry, "detail"),
+        combine=entry.get("combine", "sum"),
+        unknown=entry.get("unknown"),
+    )
+
+
+def _labels(entry: dict[str, Any], key: str) -> Labels:
+    return tuple(entry.get(key, {}).items())
 
 
 def metrics_option(families: Iterable[Family]) -> list[dict[str, Any]]:

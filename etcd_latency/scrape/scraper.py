@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from datadog_checks.base.checks.openmetrics.v2.base import OpenMetricsBaseCheckV2
@@ -18,21 +19,37 @@ from prometheus_client import Metric
 from etcd_latency.errors import BadPage, TargetError
 from etcd_latency.model import Answer, Failure, Page, Target
 
-MEMBER_MARK = "etcd_(server|disk|mvcc|network|debugging)_"
-"""Begins a line in the page of every member. An API server's page has families that begin with `etcd_`, too,
-but none of these; its process and gRPC metrics must not pass for a member's."""
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Whose pages a scraper takes, so that another's are refused."""
+
+    name: str
+    """What messages call the program."""
+    one: str
+    """What they call one that runs."""
+    mark: str
+    """A pattern: it begins a line in every page of such a server, and if possible in none of another."""
+
+
+MEMBER = Server("etcd", "an etcd member", "etcd_(server|disk|mvcc|network|debugging)_")
+"""An API server's page has families that begin with `etcd_`, too, but none of these; its process and gRPC
+metrics must not pass for a member's."""
 
 
 class PageScraper(OpenMetricsScraper):
     """Submits the pages of one target, run after run."""
 
-    def __init__(self, check: OpenMetricsBaseCheckV2, target: Target, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self, check: OpenMetricsBaseCheckV2, target: Target, options: Mapping[str, Any], server: Server = MEMBER
+    ) -> None:
         # Base's own endpoint tag would be the page's URL; a target brings all of its tags along.
         super().__init__(
             check,
             {**options, "openmetrics_endpoint": target.page_url, "tags": list(target.tags), "tag_by_endpoint": False},
         )
-        self._member_mark = re.compile(f"^{re.escape(self.raw_metric_prefix)}{MEMBER_MARK}".encode(), re.MULTILINE)
+        self._server = server
+        self._mark = re.compile(f"^{re.escape(self.raw_metric_prefix)}{server.mark}".encode(), re.MULTILINE)
         self.answer: Answer | None = None
 
     def submit(self, answer: Answer) -> None:
@@ -47,7 +64,7 @@ class PageScraper(OpenMetricsScraper):
             raise
         except Exception as error:
             # Whatever the parser or a transformer of base trips over: it must not cost the other members.
-            raise BadPage(f"the page cannot be read; is this etcd's /metrics? ({error})") from error
+            raise BadPage(f"the page cannot be read; is this {self._server.name}'s /metrics? ({error})") from error
         finally:
             self.answer = None
 
@@ -56,8 +73,8 @@ class PageScraper(OpenMetricsScraper):
         self._content_type = page.content_type
         if self.enable_telemetry:
             self.gauge("telemetry.payload.size", len(page.body), tags=self.tags)
-        if not self._member_mark.search(page.body):
-            raise BadPage("the page has no metric of an etcd member; is this the URL of one?")
+        if not self._mark.search(page.body):
+            raise BadPage(f"the page has no metric of {self._server.one}; is this the URL of one?")
         yield from list(super().parse_metrics())
 
     def stream_connection_lines(self) -> Iterator[str]:

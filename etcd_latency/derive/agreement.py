@@ -1,0 +1,174 @@
+"""Do the members agree on what they must agree on?
+
+A figure for each thing, and for each thing that is wrong a sentence. What may be seen wrong for a moment,
+because the members are not asked at one instant, must be seen in two runs in a row before it counts.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from etcd_latency.model import MemberList, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Something on which members differ."""
+
+    kind: str
+    """Its key in `KINDS`."""
+    text: str
+    """Who says what, for people."""
+    identity: str
+    """What has to change for it to be news: raft's terms grow while the members differ in the same way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One thing on which members must agree."""
+
+    title: str
+    """What is told when they differ."""
+    advice: str
+    runs: int
+    """In how many runs in a row it must be seen before it is told."""
+    alert_type: Literal["warning", "error"]
+    """Of the event."""
+
+
+KINDS: Mapping[str, Kind] = {
+    "version": Kind(
+        "members run different versions of etcd",
+        "Normal during an upgrade; finish it, because mixed versions keep to what the oldest can do.",
+        1,
+        "warning",
+    ),
+    "cluster_id": Kind(
+        "members belong to different clusters",
+        "The data of one is not the data of the other: correct `members`, or the member that was started anew.",
+        1,
+        "error",
+    ),
+    "term": Kind(
+        "members are in different raft terms",
+        "A member that is cut off from the others keeps calling elections, or does not hear of them.",
+        2,
+        "warning",
+    ),
+    "leader": Kind(
+        "members follow two leaders in one term",
+        "Raft rules this out; the members do not share one history. Stop writing and compare their data.",
+        1,
+        "error",
+    ),
+    "member_list": Kind(
+        "members disagree on who is a member",
+        "One of them did not get a change: see whether it is cut off, and `etcdctl member list` at each.",
+        2,
+        "warning",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How many different answers there are to each question; 1 is agreement."""
+
+    figures: Mapping[str, float]
+    """By the name of a metric."""
+    disagreements: tuple[Disagreement, ...]
+
+
+def compared(
+    now: Mapping[str, Status], known: Mapping[str, Status], lists: Mapping[str, MemberList], name: Callable[[int], str]
+) -> Agreement:
+    """Compare what members say, by their names.
+
+    `now` holds who answered in this run, `known` and `lists` the last answer of everybody: a version does not
+    change back because its member is down. `name` tells what people call the member with an id.
+    """
+    versions = _by_answer({who: status.version for who, status in known.items()})
+    ids = {who: one.cluster_id for who, one in lists.items()} | {who: one.cluster_id for who, one in known.items()}
+    clusters = _by_answer({who: f"cluster {number:x}" for who, number in ids.items()})
+    contents = _by_answer({who: _written(one) for who, one in lists.items()})
+    terms = _by_answer({who: f"term {status.raft_term}" for who, status in now.items()})
+    leaders = _leaders(now, name)
+    grouped = {"cluster.versions": versions, "cluster.ids": clusters, "cluster.member_lists": contents}
+    figures: dict[str, float] = {metric: len(groups) for metric, groups in grouped.items() if groups}
+    if now:
+        numbers = [status.raft_term for status in now.values()]
+        figures["cluster.raft_term.spread"] = max(numbers) - min(numbers)
+        figures["cluster.leaders"] = max(map(len, leaders.values()), default=0)
+    found = [
+        *_differ("version", versions),
+        *_differ("cluster_id", clusters),
+        *_differ("member_list", contents),
+        *_differ("term", terms, by_groups=True),
+        *(one for term in leaders.values() for one in _differ("leader", term, by_groups=True)),
+    ]
+    return Agreement(figures, tuple(found))
+
+
+Standing = Mapping[str, tuple[str, int]]
+"""By kind of disagreement: its identity and in how many runs in a row it was seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What began, changed or ended with this run."""
+
+    kind: str
+    text: str | None
+    """Who says what; None when members agree again."""
+
+
+def news(before: Standing, found: Iterable[Disagreement]) -> tuple[Standing, tuple[News, ...]]:
+    """What has to be told, and what to remember until the next run."""
+    told: list[News] = []
+    after: dict[str, tuple[str, int]] = {}
+    for one in found:
+        identity, runs = before.get(one.kind, ("", 0))
+        runs = runs + 1 if identity == one.identity else 1
+        after[one.kind] = (one.identity, runs)
+        if runs == KINDS[one.kind].runs:
+            told.append(News(one.kind, one.text))
+    ended = (kind for kind, (_, runs) in before.items() if kind not in after and runs >= KINDS[kind].runs)
+    return after, (*told, *(News(kind, None) for kind in ended))
+
+
+def _by_answer(answers: Mapping[str, str]) -> dict[str, list[str]]:
+    """Who gave each answer."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for who, answer in sorted(answers.items()):
+        groups[answer].append(who)
+    return dict(groups)
+
+
+def _leaders(statuses: Mapping[str, Status], name: Callable[[int], str]) -> dict[int, dict[str, list[str]]]:
+    """For every term, who follows which leader."""
+    terms: dict[int, dict[str, str]] = defaultdict(dict)
+    for who, status in statuses.items():
+        if status.leader:
+            terms[status.raft_term][who] = f"leader {name(status.leader)} in term {status.raft_term}"
+    return {term: _by_answer(followed) for term, followed in terms.items()}
+
+
+def _written(one: MemberList) -> str:
+    return ", ".join(
+        f"{member.name or 'not started'} ({member.id:x}{', learner' * member.is_learner}{_at(member.client_urls)})"
+        for member in one.members
+    )
+
+
+def _at(urls: tuple[str, ...]) -> str:
+    return f" at {' '.join(urls)}" if urls else ""
+
+
+def _differ(kind: str, groups: Mapping[str, list[str]], *, by_groups: bool = False) -> Iterable[Disagreement]:
+    """The disagreement, where there is more than one answer."""
+    if len(groups) > 1:
+        told = "; ".join(f"{', '.join(who)}: {answer}" for answer, who in sorted(groups.items()))
+        yield Disagreement(kind, told, str(sorted(groups.values())) if by_groups else told)

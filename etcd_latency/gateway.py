@@ -1,0 +1,174 @@
+"""etcd's gRPC gateway: its methods as JSON over HTTP, its errors as ours, its tokens kept in one place.
+
+Wire facts, read in etcd's sources and seen on 3.4.23, 3.5.1 and 3.5.16: paths begin with /v3 (3.3: /v3beta),
+64-bit integers are texts, zero values are left out, an error is `{"code": N, "message": ...}` with a gRPC
+code, and a refusal outside of gRPC is plain text.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from etcd_latency import explain
+from etcd_latency.client import Client
+from etcd_latency.errors import BadPage, NotOffered, NotPermitted, Refused, TargetError, Unhealthy
+from etcd_latency.model import Credentials, Reply, Said
+
+PREFIXES = ("v3", "v3beta")
+
+COMMON_NAME = "CommonName of client"
+"""How the gateway begins its refusal of a client certificate with a common name (etcd: embed/serve.go)."""
+
+NO_GATEWAY = (
+    "etcd's gRPC gateway is not at this URL: it is off (--enable-grpc-gateway=false), "
+    "or this is a listener for metrics alone (--listen-metrics-urls)"
+)
+
+BAD_COMMON_NAME = (
+    "etcd's authentication is on, and its gateway takes no client certificate with a common name (CN); "
+    "use one without, together with `username` and `password`"
+)
+
+
+class Denied(NotPermitted):
+    """etcd did what it was asked and then found that the user may not see it; `seconds` is what that took."""
+
+    seconds = 0.0
+    warm = False
+
+
+UNKNOWN, DEADLINE, NOT_FOUND, PERMISSION_DENIED = 2, 4, 5, 7
+EXHAUSTED, FAILED_PRECONDITION, UNIMPLEMENTED, UNAVAILABLE, UNAUTHENTICATED = 8, 9, 12, 14, 16
+"""Codes of gRPC (grpc/codes)."""
+
+BY_WORDS: tuple[tuple[str, type[TargetError], str], ...] = (
+    (
+        "user name is empty",
+        Denied,
+        "etcd's authentication is on; set `username` and `password` of an etcd user",
+    ),
+    (
+        "invalid user ID or password|user name not found",
+        NotPermitted,
+        "etcd does not accept `username` and `password`; correct them",
+    ),
+    (
+        "bad certificate|handshake failed|certificate required",
+        NotOffered,
+        (
+            "etcd's gateway cannot reach etcd itself: the server certificate (--cert-file) "
+            "lacks the extended key usage clientAuth"
+        ),
+    ),
+)
+"""Messages that mean something else than their code; the first pattern found counts."""
+
+BY_CODE: dict[int, tuple[type[TargetError], str]] = {
+    PERMISSION_DENIED: (Denied, "this etcd user may not ask it; grant it the role, or do without"),
+    UNAUTHENTICATED: (NotPermitted, "etcd does not accept the token; is the clock of a member wrong?"),
+    NOT_FOUND: (NotOffered, "this version of etcd does not know the method"),
+    UNIMPLEMENTED: (NotOffered, "this version of etcd does not know the method"),
+    **dict.fromkeys(
+        (UNKNOWN, DEADLINE, EXHAUSTED, UNAVAILABLE),
+        (Unhealthy, "etcd took the question and could not do it"),
+    ),
+}
+
+
+class Login:
+    """The token of one etcd member, shared by all who ask it; None while no token is needed."""
+
+    def __init__(self, credentials: Credentials | None) -> None:
+        self._credentials = credentials
+        self._lock = threading.Lock()
+        self._token: str | None = None
+        self._asked = credentials is None
+
+    def token(self, client: Client, stale: str | None = None) -> str | None:
+        """A token that is not the stale one, fetched where there is none yet."""
+        with self._lock:
+            if self._credentials is None:
+                return None
+            if not self._asked or (stale is not None and stale == self._token):
+                self._token = _authenticate(client, self._credentials)
+                self._asked = True
+            return self._token
+
+
+class Gateway:
+    """Asks one member's gateway through one client."""
+
+    def __init__(self, client: Client, login: Login) -> None:
+        self._client = client
+        self._login = login
+
+    def call(self, path: str, fields: Mapping[str, Any]) -> Said:
+        """POST to a method such as `kv/range`; raises a `TargetError` for what is no answer."""
+        token = self._login.token(self._client)
+        reply = _post(self._client, path, fields, token)
+        if token is not None and reply.status == HTTPStatus.UNAUTHORIZED:
+            token = self._login.token(self._client, stale=token)
+            reply = _post(self._client, path, fields, token)
+        return Said(_read(reply, path), reply.seconds, reply.warm)
+
+
+def _authenticate(client: Client, credentials: Credentials) -> str | None:
+    """A new token; None where authentication is off."""
+    reply = _post(client, "auth/authenticate", {"name": credentials.username, "password": credentials.password}, None)
+    if _message(reply)[0] == FAILED_PRECONDITION:
+        return None
+    token = _read(reply, "auth/authenticate").get("token")
+    if not isinstance(token, str):
+        raise BadPage("etcd's answer to `username` and `password` holds no token")
+    return token
+
+
+def _post(client: Client, path: str, fields: Mapping[str, Any], token: str | None) -> Reply:
+    headers = {"Authorization": token} if token else None
+    for prefix in PREFIXES:
+        reply = client.post(f"{client.target.url}/{prefix}/{path}", fields, headers)
+        if reply.status != HTTPStatus.NOT_FOUND:
+            break
+    return reply
+
+
+def _read(reply: Reply, path: str) -> dict[str, Any]:
+    if reply.status != HTTPStatus.OK:
+        error = _error(reply, path)
+        if isinstance(error, Denied):
+            error.seconds, error.warm = reply.seconds, reply.warm
+        raise error
+    try:
+        fields = json.loads(reply.body)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        raise BadPage(f"the answer to /v3/{path} is not a JSON object; is this an etcd member?")
+    return fields
+
+
+def _error(reply: Reply, path: str) -> TargetError:
+    if reply.body.startswith(COMMON_NAME.encode()):
+        return NotPermitted(BAD_COMMON_NAME)
+    code, message = _message(reply)
+    if code is None:
+        return NotOffered(NO_GATEWAY) if reply.status == HTTPStatus.NOT_FOUND else explain.refuse(reply, f"/v3/{path}")
+    for pattern, kind, advice in BY_WORDS:
+        if re.search(pattern, message):
+            return kind(f"{advice} ({message})")
+    kind, advice = BY_CODE.get(code, (Refused, f"etcd refuses /v3/{path}"))
+    return kind(f"{message}: {advice}" if kind is Unhealthy else f"{advice} ({message})")
+
+
+def _message(reply: Reply) -> tuple[int | None, str]:
+    """The gRPC code and the message of an error, without the `etcdserver: ` that etcd puts before it."""
+    try:
+        fields = json.loads(reply.body)
+        return int(fields["code"]), str(fields.get("message", "")).removeprefix("etcdserver: ")
+    except (ValueError, TypeError, KeyError):
+        return None, ""

@@ -1,0 +1,44 @@
+"""Reading the gateway's JSON: integers are texts there, and a zero or an empty list is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from etcd_latency.errors import BadPage
+
+
+def integer(fields: Mapping[str, Any], name: str) -> int:
+    """A 64-bit integer; 0 where it is left out."""
+    value = fields.get(name, 0)
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise BadPage(f"etcd's answer holds {name}: {str(value)[:40]!r}, which is not an integer") from None
+
+
+def text(fields: Mapping[str, Any], name: str) -> str:
+    """A text; empty where it is left out."""
+    return str(fields.get(name, ""))
+
+
+def objects(fields: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+    """A list of objects; empty where it is left out."""
+    value = fields.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
+        raise BadPage(f"etcd's answer holds {name}, which is not a list of objects")
+    return value
+
+
+def texts(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """A list of texts; empty where it is left out."""
+    value = fields.get(name, [])
+    if not isinstance(value, list):
+        raise BadPage(f"etcd's answer holds {name}, which is not a list")
+    return tuple(map(str, value))
+
+
+def header(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The part that every answer but an empty one begins with: who answered, of which cluster."""
+    value = fields.get("header", {})
+    return value if isinstance(value, Mapping) else {}

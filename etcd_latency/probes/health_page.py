@@ -1,0 +1,67 @@
+"""What does the server itself answer on its health pages?
+
+etcd has /health, and from 3.4.29 and 3.5.11 on /livez and /readyz, on the listener of the metrics page;
+kube-apiserver has /livez/etcd and /readyz/etcd. 200 is passed, and 500 (Kubernetes) or 503 (etcd) is failed,
+with the reason as the body.
+"""
+
+from __future__ import annotations
+
+import json
+from http import HTTPStatus
+from urllib.parse import urljoin
+
+from etcd_latency import explain
+from etcd_latency.model import HttpHealth, Reply
+from etcd_latency.probes.server import Server
+
+ANSWERS = (HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def health(server: Server) -> HttpHealth:
+    """etcd's /health: alarms, leader and a linearizable read, in this order (api/etcdhttp/health.go)."""
+    return _ask(server, _beside_the_page(server, "health"))
+
+
+def livez(server: Server) -> HttpHealth:
+    """etcd's /livez: can the member read what it has?"""
+    return _ask(server, _beside_the_page(server, "livez"))
+
+
+def readyz(server: Server) -> HttpHealth:
+    """etcd's /readyz: can it serve, with a quorum and with sound data?"""
+    return _ask(server, _beside_the_page(server, "readyz"))
+
+
+def apiserver_livez(server: Server) -> HttpHealth:
+    """kube-apiserver's /livez/etcd: does its etcd answer a read within 2 s (--etcd-healthcheck-timeout)?"""
+    return _ask(server, f"{server.target.url}/livez/etcd")
+
+
+def apiserver_readyz(server: Server) -> HttpHealth:
+    """kube-apiserver's /readyz/etcd: may requests be sent to it, as far as its etcd goes?"""
+    return _ask(server, f"{server.target.url}/readyz/etcd")
+
+
+def _beside_the_page(server: Server, name: str) -> str:
+    """On the listener of the metrics page: where etcd has one for that alone, health is there, too."""
+    return urljoin(server.target.page_url, name)
+
+
+def _ask(server: Server, url: str) -> HttpHealth:
+    reply = server.http.get(url)
+    if reply.status not in ANSWERS:
+        raise explain.refuse(reply, url.removeprefix(server.target.url))
+    passed = reply.status == HTTPStatus.OK
+    return HttpHealth(reply.status, passed, "" if passed else _reason(reply), reply.seconds)
+
+
+def _reason(reply: Reply) -> str:
+    """Kubernetes writes it as the body; etcd as `reason`, from 3.5 on, or as lines that begin with `[-]`."""
+    body = reply.body.decode("utf-8", errors="replace").strip()
+    try:
+        fields = json.loads(body)
+    except ValueError:
+        failed = [line.removeprefix("[-]") for line in body.splitlines() if line.startswith("[-]")]
+        return "; ".join(failed) or body
+    return str(fields.get("reason", "")) if isinstance(fields, dict) else body
