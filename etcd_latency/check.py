@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from datadog_checks.base import AgentCheck
@@ -59,9 +61,7 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
             )
         self._fetch = Fetcher()
         self._latest = Answers()
-        self._failing: dict[str, frozenset[str]] = {}
-        self._missing: set[str] = set()
-        """What servers were said not to offer; said once, since it is no failure."""
+        self._failing: dict[tuple[str, str], dict[str, TargetError | None]] = {}
         self._page_taken: dict[Target, float] = {}
         self._standing: agreement.Standing = {}
 
@@ -107,9 +107,12 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         if config.go_metrics:
             families += catalog.load("go").families
         self._member_options = {**config.scrape, "metrics": catalog.metrics_option(families)}
+        self._submit = partial(submit, self, ignored=config.ignored)
+        # A user's `extra_metrics` are families of etcd; a pattern such as ^etcd_ would find others in Kubernetes.
+        options = {**config.scrape, "extra_metrics": []}
         endpoints = {
             target: SummingScraper(
-                self, target, config.scrape, catalog.load(target.kind), detail=config.blocks[target.kind].detail
+                self, target, options, catalog.load(target.kind), detail=config.blocks[target.kind].detail
             )
             for target in config.endpoints
         }
@@ -166,26 +169,26 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
             scraper.peers = peers
             self._page(target, scraper, answers)
             if peers is not None:
-                submit(self, findings.ghosts(target, scraper.ghosts))
+                self._submit(findings.ghosts(target, scraper.ghosts))
             if self._config.probes:
-                submit(self, findings.member(target, answers, self._latest, self._directory.name_of))
+                self._submit(findings.member(target, answers, self._latest, self._directory.name_of))
                 self._beside(target, asked, answers)
 
     def _endpoints(self, asked: Wanted, answers: Answers) -> None:
         for target in self._config.endpoints:
             self._page(target, self.scrapers[target], answers)
-            submit(self, findings.endpoint(target, answers))
+            self._submit(findings.endpoint(target, answers))
             newest = answers.value(target, PAGE)
             if newest:
                 self._page_taken[target] = newest.taken
             if target in self._page_taken:
-                submit(self, findings.page_age(target, time.monotonic() - self._page_taken[target]))
+                self._submit(findings.page_age(target, time.monotonic() - self._page_taken[target]))
             self._beside(target, asked, answers)
 
     def _beside(self, target: Target, asked: Wanted, answers: Answers) -> None:
         """What holds for servers of every kind."""
-        submit(self, findings.probes(target, _questions(target, asked), answers))
-        submit(self, findings.certificates(target, self._latest, time.time(), self._config.certificate_days))
+        self._submit(findings.probes(target, _questions(target, asked), answers))
+        self._submit(findings.certificates(target, self._latest, time.time(), self._config.certificate_days))
 
     def _page(self, target: Target, scraper: PageScraper, answers: Answers) -> None:
         """Submit the page's metrics, and whether there was a page that could be read."""
@@ -198,7 +201,7 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
             self.log.debug("%s", target, exc_info=error)
             page = Failure(error)
             answers.put(target, PAGE, page)
-        submit(self, findings.page(target, page))
+        self._submit(findings.page(target, page))
 
     def _cluster(self, members: Sequence[Target], answers: Answers) -> None:
         """Compare what members say; tell an operator when they begin or cease to differ."""
@@ -209,8 +212,8 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         lists = {target.name: one for target, one in self._known(members, MEMBER_LIST).items()}
         found = agreement.compared(now, known, lists, self._directory.name_of)
         self._standing, told = agreement.news(self._standing, found.disagreements)
-        submit(self, findings.cluster(self._config.tagging.tags, found, self._directory.roster))
-        submit(self, (findings.news(self._config.cluster, self._config.tagging.tags, one) for one in told))
+        self._submit(findings.cluster(self._config.tagging.tags, found, self._directory.roster))
+        self._submit(findings.news(self._config.cluster, self._config.tagging.tags, one) for one in told)
         self._tell_version(status.version for status in known.values())
 
     @AgentCheck.metadata_entrypoint
@@ -222,19 +225,23 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
 
     def _tell_failures(self, targets: Iterable[Target], asked: Wanted, answers: Answers) -> None:
         """Log each failure when it begins or changes, and the end of all; the service checks repeat it in every run."""
-        failing: dict[str, frozenset[str]] = {}
+        before, self._failing = self._failing, {}
         for target in targets:
-            before = self._failing.get(str(target), frozenset())
-            errors = {probe.name: answers.error(target, probe) for probe in _questions(target, asked)}
-            failing[str(target)] = failures.lines(str(target), errors, missing=False)
-            for line in sorted(failing[str(target)] - before):
-                self.log.warning("%s", line)
-            if before and not failing[str(target)]:
+            known = before.get(target.key, {})
+            errors = known | {probe.name: answers.error(target, probe) for probe in _questions(target, asked)}
+            self._failing[target.key] = errors
+            self._tell_news(str(target), known, errors)
+
+    def _tell_news(
+        self, target: str, known: Mapping[str, TargetError | None], errors: Mapping[str, TargetError | None]
+    ) -> None:
+        for missing, level in ((False, logging.WARNING), (True, logging.INFO)):
+            told = failures.lines(target, known, missing=missing)
+            now = failures.lines(target, errors, missing=missing)
+            for reason in now.keys() - told.keys():
+                self.log.log(level, "%s", now[reason])
+            if told and not now and not missing:
                 self.log.info("%s: all is answered again", target)
-            for line in sorted(failures.lines(str(target), errors, missing=True) - self._missing):
-                self._missing.add(line)
-                self.log.info("%s", line)
-        self._failing = failing
 
     def _raise_if_blind(self, targets: Iterable[Target], answers: Answers) -> None:
         """A run in which nothing could be seen has failed."""

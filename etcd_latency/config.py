@@ -84,6 +84,10 @@ EXCLUDED_LABELS = ("Local",)
 """`Local` repeats the member's own id on each of its pairs; `etcd_member` says it already."""
 
 
+CREDENTIALS = AUTHENTICATION | {"tls_cert", "tls_private_key", "tls_private_key_password"}
+"""What says who asks. A block that sets one of these takes none from outside: shown a client certificate and a
+token, an API server goes by the certificate, and then it would be etcd's."""
+
 NOT_FOR_BLOCKS = {"timeout", "connect_timeout", "read_timeout"}
 """What `apiserver` and `controller_manager` do not take from outside: they have other reasons to take long."""
 
@@ -142,6 +146,8 @@ class Config:
     blocks: Mapping[Kind, Block]
     scrape: Mapping[str, Any]
     """The OpenMetrics V2 options that hold for every page."""
+    ignored: re.Pattern[str] | None
+    """The tags that metrics do not carry."""
     secrets: frozenset[str]
     """What must never be told; the Agent's scrubber learns of it."""
     agent: Mapping[str, Any]
@@ -196,6 +202,7 @@ def configure(shared: SharedConfig, instance: InstanceConfig) -> Config:
             "exclude_labels": [*EXCLUDED_LABELS, *instance.exclude_labels],
             "rename_labels": {**RENAMED_LABELS, **instance.rename_labels},
         },
+        ignored=re.compile("|".join(instance.ignore_tags)) if instance.ignore_tags else None,
         agent={"use_agent_proxy": shared.use_agent_proxy},
         accept=ACCEPT_OPENMETRICS if instance.use_latest_spec else ACCEPT_TEXT,
         go_metrics=instance.go_metrics,
@@ -208,12 +215,7 @@ def configure(shared: SharedConfig, instance: InstanceConfig) -> Config:
         },
         certificate_days=(instance.certificate_warning_days, instance.certificate_critical_days),
         warnings=tuple(
-            dict.fromkeys(
-                warning
-                for target, site in (members | endpoints).items()
-                for url in (target.url, target.page_url)
-                for warning in held_back(url, site)
-            )
+            warning for target, site in (members | endpoints).items() for warning in held_back(target, site)
         ),
     )
 
@@ -236,13 +238,14 @@ def credentials_for(url: str, site: Site) -> Credentials | None:
     return None if url.startswith("http:") else site.credentials
 
 
-def held_back(url: str, site: Site) -> Iterator[str]:
-    """What an operator wrote for this URL and what is not sent there."""
-    if not url.startswith("http:"):
-        return
-    kept = [*_tokens(site.http), *(["`username` and `password`"] if site.credentials else [])]
+def held_back(target: Target, site: Site) -> Iterator[str]:
+    """What an operator wrote for this target and what is not sent to it."""
+    plain = [url for url in (target.url, target.page_url) if url.startswith("http:")]
+    kept = _tokens(site.http) if plain else []
+    if site.credentials and target.url in plain:
+        kept.append("`username` and `password`")
     for option in kept:
-        yield f"{option}: not sent to {url}, because anybody could read it on the way; write https://"
+        yield f"{option}: not sent to {plain[0]}, because anybody on the way could read it; write https://"
 
 
 def _member_site(outer: Mapping[str, Any], own: Mapping[str, Any]) -> Site:
@@ -254,13 +257,15 @@ def _member_site(outer: Mapping[str, Any], own: Mapping[str, Any]) -> Site:
 
 
 def _endpoints(instance: InstanceConfig, outer: Mapping[str, Any], tagging: Tagging) -> Iterator[tuple[Target, Site]]:
-    outside = {option: value for option, value in outer.items() if option not in NOT_FOR_BLOCKS}
-    if "auth_type" not in outside:  # etcd's own user, which is none of Kubernetes' business
-        outside = {option: value for option, value in outside.items() if option not in ("username", "password")}
     for kind in BLOCKS:
         block: ApiServers | ControllerManagers | None = getattr(instance, kind)
         if block:
-            site = Site(http_options(outside, written(block, HTTP_OPTIONS)))
+            own = written(block, HTTP_OPTIONS)
+            not_taken = NOT_FOR_BLOCKS | (CREDENTIALS if CREDENTIALS & own.keys() or _tokens(own) else set())
+            if "auth_type" not in outer:  # etcd's own user, which is none of Kubernetes' business
+                not_taken = not_taken | {"username", "password"}
+            outside = {option: value for option, value in outer.items() if option not in not_taken}
+            site = Site(http_options(outside, own))
             for url in block.endpoints:
                 yield tagging.target(kind, urlsplit(url).netloc, url, f"{url}/metrics"), site
 
@@ -302,9 +307,10 @@ def secrets_in(site: Site) -> Iterator[str]:
 
 
 def _tokens(options: Mapping[str, Any]) -> list[str]:
-    """The options that put a token into the requests, as a message has them."""
-    headers = [option for option in ("headers", "extra_headers") if any(map(_authorizes, options.get(option, {})))]
-    return [f"`{option}`" for option in (["auth_token"] if "auth_token" in options else []) + headers]
+    """What puts a token into the requests, as a message has it."""
+    headers = (option for option in ("headers", "extra_headers") if any(map(_authorizes, options.get(option, {}))))
+    tokens = ["`auth_token`"] if "auth_token" in options else []
+    return tokens + [f"the authorization in `{option}`" for option in headers]
 
 
 def _authorizes(header: str) -> bool:

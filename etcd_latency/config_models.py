@@ -27,13 +27,14 @@ from pydantic import (
 
 from etcd_latency.mistakes import Mistake, or_configuration_error
 from etcd_latency.option_types import (
+    ApiServerUrls,
     AuthToken,
     AuthType,
     Ciphers,
     ClientUrl,
+    ControllerManagerUrls,
     Count,
     Days,
-    EndpointUrls,
     File,
     Flag,
     Headers,
@@ -138,6 +139,12 @@ class HttpOptions(Options):
             raise Mistake("sets `tls_private_key` without `tls_cert`; set both, or neither", show=False)
         return self
 
+    @model_validator(mode="after")
+    def _a_user_has_a_password(self) -> Self:
+        if "auth_type" not in self.model_fields_set and (self.username is None) != (self.password is None):
+            raise Mistake("sets one of `username` and `password` without the other; set both, or neither", show=False)
+        return self
+
 
 class NestedOptions(HttpOptions):
     """HTTP options below the top level of an instance, where base's gate for file paths does not look."""
@@ -176,7 +183,7 @@ class Member(NestedOptions):
 class Endpoints(NestedOptions):
     """A block for the API servers, or for the controller managers, of the cluster."""
 
-    endpoints: EndpointUrls
+    endpoints: list[str]
     metrics: Flag = True
     metrics_timeout: Seconds = 30
 
@@ -189,12 +196,14 @@ class Endpoints(NestedOptions):
 class ApiServers(Endpoints):
     """The block `apiserver`."""
 
+    endpoints: ApiServerUrls
     resource_tag: Flag = False
 
 
 class ControllerManagers(Endpoints):
     """The block `controller_manager`."""
 
+    endpoints: ControllerManagerUrls
     queue_tag: Flag = False
 
 
@@ -292,8 +301,8 @@ class InstanceConfig(HttpOptions, ScrapeOptions):
     def _warning_comes_before_critical(self) -> Self:
         if self.certificate_warning_days < self.certificate_critical_days:
             raise Mistake(
-                f"sets `certificate_warning_days` to {self.certificate_warning_days:g}, which is less than "
-                f"`certificate_critical_days`, {self.certificate_critical_days:g}; warn earlier",
+                f"has `certificate_warning_days` at {self.certificate_warning_days:g}, which is less than "
+                f"`certificate_critical_days` at {self.certificate_critical_days:g}; raise the one or lower the other",
                 show=False,
             )
         return self
@@ -301,7 +310,10 @@ class InstanceConfig(HttpOptions, ScrapeOptions):
     @model_validator(mode="after")
     def _discovery_takes_probes(self) -> Self:
         if self.discover_members and not self.probes:
-            raise Mistake("sets `discover_members: true`, which asks etcd, and `probes: false`; drop one", show=False)
+            raise Mistake(
+                "sets `discover_members: true` beside `probes: false`; it is a probe that finds them, so drop one",
+                show=False,
+            )
         return self
 
     @model_validator(mode="wrap")

@@ -22,6 +22,12 @@ from __future__ import annotations
 LONGEST_MESSAGE = 600
 
 
+def fit_to_show(text: str) -> str:
+    """A text from elsewhere, cut to what fits a screen, and to what a terminal shows rather than obeys."""
+    printable = "".join(letter if letter.isprintable() else "?" for letter in text[:LONGEST_MESSAGE])
+    return printable + " ..." * (len(text) > LONGEST_MESSAGE)
+
+
 class EtcdLatencyError(Exception):
     """The root of what this package raises itself."""
 
@@ -29,13 +35,11 @@ class EtcdLatencyError(Exception):
 class TargetError(EtcdLatencyError):
     """One target could not be measured; the message names no target, its submitter does.
 
-    Part of a message may come from a server. It is cut to what fits a screen, and to what a terminal
-    shows rather than obeys.
+    Part of a message may come from a server, so it is made fit to show.
     """
 
     def __init__(self, message: str) -> None:
-        printable = "".join(letter if letter.isprintable() else "?" for letter in message[:LONGEST_MESSAGE])
-        super().__init__(printable + " ..." * (len(message) > LONGEST_MESSAGE))
+        super().__init__(fit_to_show(message))
 
 
 class Unreachable(TargetError):

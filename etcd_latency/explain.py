@@ -40,7 +40,7 @@ SERVER_CERTIFICATE = {
     **dict.fromkeys(
         (18, 19, 20, 21),
         "the server's certificate was signed by no CA that the check trusts; set `tls_ca_cert` to the CA of this "
-        "server (kubeadm: /etc/kubernetes/pki/etcd/ca.crt)",
+        "server (kubeadm: etcd's is /etc/kubernetes/pki/etcd/ca.crt, Kubernetes' own /etc/kubernetes/pki/ca.crt)",
     ),
 }
 """By OpenSSL's X509_V_ERR code (openssl/x509_vfy.h)."""

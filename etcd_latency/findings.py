@@ -10,7 +10,7 @@ from typing import Any
 
 from etcd_latency.answers import Answers
 from etcd_latency.derive import agreement, expiry, health, kubernetes
-from etcd_latency.errors import NotOffered
+from etcd_latency.errors import NotOffered, NotPermitted
 from etcd_latency.model import (
     Alarm,
     Certificate,
@@ -178,10 +178,11 @@ def _status(target: Target, found: Status) -> Iterator[Finding]:
 def _known_alarms(target: Target, answers: Answers, latest: Answers) -> frozenset[Alarm] | None:
     """By what the member says of itself, and by the list; None where neither is known.
 
-    A list of an earlier run counts only where the member may not be asked for its status.
+    A list of an earlier run counts only while the member may not be asked for its status.
     """
     status = answers.value(target, STATUS)
-    listed = (answers if status else latest).value(target, ALARM_LIST)
+    barred = isinstance(answers.error(target, STATUS), NotOffered | NotPermitted)
+    listed = (latest if barred else answers).value(target, ALARM_LIST)
     if status is None and listed is None:
         return None
     return frozenset((*(status.alarms if status else ()), *(listed.alarms if listed else ())))
@@ -194,4 +195,6 @@ def _alarms(target: Target, active: Iterable[Alarm]) -> Iterator[Finding]:
 
 
 def _judged(name: str, target: Target, verdict: Verdict) -> Judgement:
-    return Judgement(name, verdict.level, target.tags, f"{target}: {verdict.reason}" if verdict.reason else "")
+    """What is in order is told without words, as Datadog wants it."""
+    told = verdict.reason and verdict.level != Level.OK
+    return Judgement(name, verdict.level, target.tags, f"{target}: {verdict.reason}" if told else "")

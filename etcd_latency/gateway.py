@@ -7,7 +7,6 @@ code, and a refusal outside of gRPC is plain text.
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from etcd_latency import explain
 from etcd_latency.client import Client
 from etcd_latency.errors import BadPage, NotOffered, NotPermitted, Refused, TargetError, Unhealthy
 from etcd_latency.model import Credentials, Reply, Said
+from etcd_latency.wire import json_object
 
 PREFIXES = ("v3", "v3beta")
 
@@ -34,6 +34,9 @@ BAD_COMMON_NAME = (
     "use one without, together with `username` and `password`"
 )
 
+NO_USER = "user name is empty"
+"""etcd's message to who shows no token, since authentication is on."""
+
 
 class Denied(NotPermitted):
     """etcd did what it was asked and then found that the user may not see it; `seconds` is what that took."""
@@ -48,7 +51,7 @@ EXHAUSTED, FAILED_PRECONDITION, UNIMPLEMENTED, UNAVAILABLE, UNAUTHENTICATED = 8,
 
 BY_WORDS: tuple[tuple[str, type[TargetError], str], ...] = (
     (
-        "user name is empty",
+        NO_USER,
         Denied,
         "etcd's authentication is on; set `username` and `password` of an etcd user",
     ),
@@ -81,23 +84,27 @@ BY_CODE: dict[int, tuple[type[TargetError], str]] = {
 
 
 class Login:
-    """The token of one etcd member, shared by all who ask it; None while no token is needed."""
+    """The token of one etcd member, shared by all who ask it; without credentials there is none."""
 
     def __init__(self, credentials: Credentials | None) -> None:
         self._credentials = credentials
         self._lock = threading.Lock()
         self._token: str | None = None
-        self._asked = credentials is None
+        self._settled = credentials is None
 
-    def token(self, client: Client, stale: str | None = None) -> str | None:
-        """A token that is not the stale one, fetched where there is none yet."""
+    def token(self, client: Client) -> str | None:
+        """The token, fetched where there is none yet; None where etcd wants none."""
         with self._lock:
-            if self._credentials is None:
-                return None
-            if not self._asked or (stale is not None and stale == self._token):
-                self._token = _authenticate(client, self._credentials)
-                self._asked = True
+            if not self._settled and self._credentials:
+                self._token, self._settled = _authenticate(client, self._credentials)
             return self._token
+
+    def renewed(self, client: Client, refused: str | None) -> str | None:
+        """Another token than the refused one, or None where there is none; another thread may have it already."""
+        with self._lock:
+            if self._credentials and self._token == refused:
+                self._settled = False
+        return self.token(client)
 
 
 class Gateway:
@@ -111,21 +118,32 @@ class Gateway:
         """POST to a method such as `kv/range`; raises a `TargetError` for what is no answer."""
         token = self._login.token(self._client)
         reply = _post(self._client, path, fields, token)
-        if token is not None and reply.status == HTTPStatus.UNAUTHORIZED:
-            token = self._login.token(self._client, stale=token)
-            reply = _post(self._client, path, fields, token)
+        if _wants_a_token(reply):
+            another = self._login.renewed(self._client, token)
+            if another != token:
+                reply = _post(self._client, path, fields, another)
         return Said(_read(reply, path), reply.seconds, reply.warm)
 
 
-def _authenticate(client: Client, credentials: Credentials) -> str | None:
-    """A new token; None where authentication is off."""
+def _authenticate(client: Client, credentials: Credentials) -> tuple[str | None, bool]:
+    """A new token, and whether that is settled: where authentication is off there is none until it is wanted.
+
+    A learner takes no login, but may be promoted: it is asked without a token for once.
+    """
     reply = _post(client, "auth/authenticate", {"name": credentials.username, "password": credentials.password}, None)
-    if _message(reply)[0] == FAILED_PRECONDITION:
-        return None
+    code, message = _message(reply)
+    if code == FAILED_PRECONDITION:
+        return None, "not enabled" in message
     token = _read(reply, "auth/authenticate").get("token")
     if not isinstance(token, str):
         raise BadPage("etcd's answer to `username` and `password` holds no token")
-    return token
+    return token, True
+
+
+def _wants_a_token(reply: Reply) -> bool:
+    """Whether it refuses for want of a token, or of a newer one."""
+    code, message = _message(reply)
+    return code == UNAUTHENTICATED or NO_USER in message
 
 
 def _post(client: Client, path: str, fields: Mapping[str, Any], token: str | None) -> Reply:
@@ -143,11 +161,8 @@ def _read(reply: Reply, path: str) -> dict[str, Any]:
         if isinstance(error, Denied):
             error.seconds, error.warm = reply.seconds, reply.warm
         raise error
-    try:
-        fields = json.loads(reply.body)
-    except ValueError:
-        fields = None
-    if not isinstance(fields, dict):
+    fields = json_object(reply.body)
+    if fields is None:
         raise BadPage(f"the answer to /v3/{path} is not a JSON object; is this an etcd member?")
     return fields
 
@@ -167,8 +182,8 @@ def _error(reply: Reply, path: str) -> TargetError:
 
 def _message(reply: Reply) -> tuple[int | None, str]:
     """The gRPC code and the message of an error, without the `etcdserver: ` that etcd puts before it."""
-    try:
-        fields = json.loads(reply.body)
-        return int(fields["code"]), str(fields.get("message", "")).removeprefix("etcdserver: ")
-    except (ValueError, TypeError, KeyError):
+    fields = json_object(reply.body) or {}
+    code = fields.get("code")
+    if not isinstance(code, int):
         return None, ""
+    return code, str(fields.get("message", "")).removeprefix("etcdserver: ")

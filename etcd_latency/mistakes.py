@@ -21,7 +21,8 @@ REQUIRED = {
     "cluster": "cluster: prod-eu",
     "members": "members: [https://10.0.0.1:2379]",
     "url": "url: https://10.0.0.1:2379",
-    "endpoints": "endpoints: [https://10.0.0.1:6443]",
+    "apiserver.endpoints": "endpoints: [https://10.0.0.1:6443]",
+    "controller_manager.endpoints": "endpoints: [https://127.0.0.1:10257]",
 }
 """The options without a default, each with an example for the message that asks for it."""
 
@@ -57,7 +58,8 @@ def _told(detail: Any, section: str) -> str:
     """One mistake as one line: the option, its value, and what to do."""
     option = " -> ".join(_steps(detail["loc"], section)) or section
     if detail["type"] == "missing":
-        return f"`{option}` is missing; write, for example, `{REQUIRED[detail['loc'][-1]]}`"
+        example = REQUIRED.get(".".join(map(str, detail["loc"][-2:]))) or REQUIRED[detail["loc"][-1]]
+        return f"`{option}` is missing; write, for example, `{example}`"
     mistake = mistake_in(detail)
     if mistake is None:
         return f"`{option}`: {detail['msg'].removeprefix('Value error, ')}"

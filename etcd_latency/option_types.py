@@ -52,16 +52,12 @@ def _client_url(value: str) -> str:
     return _address(value, "https://10.0.0.1:2379", "; another page than /metrics goes to `metrics_url`")
 
 
-def _endpoint_url(value: str) -> str:
-    return _address(value, "https://10.0.0.1:6443", "")
-
-
 def _page_url(value: str) -> str:
     url = _url(value, "http://10.0.0.1:2381/metrics")
     return url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/metrics"
 
 
-def _address(value: str, example: str, hint: str) -> str:
+def _address(value: str, example: str, hint: str = "") -> str:
     """A URL that is nothing but scheme, host and port."""
     parts = urlsplit(_url(value, example))
     if parts.path not in ("", "/") or parts.query or parts.fragment:
@@ -147,10 +143,13 @@ SecondsOrNever = Annotated[
     float,
     Field(ge=0, allow_inf_nan=False),
     BeforeValidator(_number),
-    expect("a number of seconds, or 0 for never; write, for example, 60"),
+    expect("a number of seconds above 0, or 0 for never; write, for example, 60"),
 ]
 Days = Annotated[
-    float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_number), expect("a number of days; write, for example, 7")
+    float,
+    Field(ge=0, allow_inf_nan=False),
+    BeforeValidator(_number),
+    expect("a number of days, 0 or more; write, for example, 7"),
 ]
 Interval = Annotated[Positive, expect("a number of seconds above 0; write, for example, 15")]
 Kibibytes = Annotated[Positive, expect("a number of KiB above 0; write, for example, 256")]
@@ -163,10 +162,15 @@ Headers = Annotated[dict[str, str], AfterValidator(_headers), expect("a mapping 
 ClientUrl = Annotated[Text, AfterValidator(_client_url)]
 PageUrl = Annotated[Text, AfterValidator(_page_url)]
 Name = Annotated[Text, Field(pattern=r"\S"), expect("a name; write, for example, cluster: prod-eu")]
-EndpointUrls = Annotated[
-    list[Annotated[Text, AfterValidator(_endpoint_url)]],
+ApiServerUrls = Annotated[
+    list[Annotated[Text, AfterValidator(lambda value: _address(value, "https://10.0.0.1:6443"))]],
     Field(min_length=1),
-    expect("a list of URLs with at least one entry"),
+    expect("a list of URLs with at least one entry; begin each with `- `"),
+]
+ControllerManagerUrls = Annotated[
+    list[Annotated[Text, AfterValidator(lambda value: _address(value, "https://127.0.0.1:10257"))]],
+    Field(min_length=1),
+    expect("a list of URLs with at least one entry; begin each with `- `"),
 ]
 AuthType = Annotated[
     Literal["aws", "basic", "digest", "kerberos", "ntlm"], expect("one of aws, basic, digest, kerberos and ntlm")

@@ -12,7 +12,13 @@ from etcd_latency.standalone import Metric, Run, ServiceCheck
 
 STATUS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 WORST_FIRST = (2, 1, 3, 0)
-COLUMN_TAG = "etcd_member:"
+COLUMNS = {
+    "etcd_member": "=== Series ===",
+    "apiserver": "=== Series of API servers ===",
+    "controller_manager": "=== Series of controller managers ===",
+    "": "=== Series of the cluster ===",
+}
+"""A table for each kind of server, with a column for each value of this tag; what has none of them comes last."""
 
 Row = tuple[tuple[str, ...], dict[str, float]]
 """What tells a series from its siblings, and its value by column."""
@@ -35,7 +41,7 @@ def as_json(run: Run) -> str:
 def as_text(run: Run, *, show_all: bool = False) -> str:
     """Sections as `agent check` has them; labelled series that are 0 everywhere are counted, unless `show_all`."""
     sections = [
-        ["=== Series ===", *_series(run.metrics, show_all=show_all)],
+        *_tables(run.metrics, show_all=show_all),
         ["=== Service checks ===", *_service_checks(run.service_checks)],
         ["=== Events ===", *(str(event.get("msg_title", event)) for event in run.events)] if run.events else [],
         ["=== Errors ===", *run.errors] if run.errors else [],
@@ -58,10 +64,16 @@ def _service_checks(checks: Sequence[ServiceCheck]) -> Iterator[str]:
             yield f"            {check.message}"
 
 
-def _series(metrics: Sequence[Metric], *, show_all: bool) -> Iterator[str]:
+def _tables(metrics: Sequence[Metric], *, show_all: bool) -> Iterator[list[str]]:
     if not metrics:
-        yield "  none"
-        return
+        yield [COLUMNS["etcd_member"], "  none"]
+    for tag, title in COLUMNS.items():
+        belonging = [metric for metric in metrics if _column_tag(metric) == tag]
+        if belonging:
+            yield [title, *_series(belonging, show_all=show_all)]
+
+
+def _series(metrics: Sequence[Metric], *, show_all: bool) -> Iterator[str]:
     shared = frozenset.intersection(*(frozenset(metric.tags) for metric in metrics))
     columns = sorted({_column(metric) for metric in metrics})
     lines: list[Line] = [("", "type", columns)]
@@ -95,7 +107,7 @@ def _rows(samples: Iterable[Metric], shared: frozenset[str]) -> Iterator[Row]:
     rows: dict[tuple[str, ...], dict[str, float]] = {}
     for sample in samples:
         labels = tuple(
-            sorted(tag for tag in set(sample.tags) - shared if not tag.startswith((COLUMN_TAG, "endpoint:")))
+            sorted(tag for tag in set(sample.tags) - shared if tag.split(":")[0] not in (*COLUMNS, "endpoint"))
         )
         rows.setdefault(labels, {})[_column(sample)] = sample.value
     yield from sorted(rows.items())
@@ -105,10 +117,19 @@ def _name_and_kind(metric: Metric) -> tuple[str, str]:
     return metric.name, metric.type
 
 
+def _column_tag(metric: Metric) -> str:
+    keys = {tag.split(":")[0] for tag in metric.tags}
+    return next((key for key in COLUMNS if key in keys), "")
+
+
 def _column(metric: Metric) -> str:
-    return next((tag.removeprefix(COLUMN_TAG) for tag in metric.tags if tag.startswith(COLUMN_TAG)), "")
+    """The name of the server that a sample is about; of the cluster where it is about none."""
+    key = _column_tag(metric) or "etcd_cluster"
+    return next((tag.removeprefix(f"{key}:") for tag in metric.tags if tag.startswith(f"{key}:")), "")
 
 
 def _number(value: float | None) -> str:
-    """Twelve digits tell every byte of a terabyte; a dash is a series that the member does not have."""
-    return "-" if value is None else f"{value:,.12g}"
+    """Twelve digits tell every byte of a terabyte, six are enough of a fraction; a dash is a series that is missing."""
+    if value is None:
+        return "-"
+    return f"{value:,.12g}" if value == int(value) else f"{value:,.6g}"

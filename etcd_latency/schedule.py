@@ -30,6 +30,9 @@ LANES = {"member": MEMBER_LANES, "apiserver": APISERVER_LANES, "controller_manag
 TIMED = frozenset((ALARM_LIST, LINEARIZABLE_READ, SERIALIZABLE_READ))
 """The questions whose answers are worth less than the time that they take."""
 
+LASTING = (NotOffered, NotPermitted)
+"""Failures that will be the same in the next run."""
+
 Wanted = dict[Lane, list[Probe[Any]]]
 
 
@@ -62,13 +65,19 @@ class Schedule:
         return {lane: probes for lane, probes in asked.items() if probes}
 
     def settle(self, wanted: Mapping[Lane, Iterable[Probe[Any]]], answers: Answers, now: float) -> None:
-        """Put off what was answered by its interval; what failed is asked again in the next run."""
+        """Put off what was answered by its interval. What failed is asked again in the next run, unless it costs."""
         for lane, probes in wanted.items():
+            target = lane.server.target
+            before: object = None
             for probe in probes:
-                answer = answers.of(lane.server.target, probe)
-                settled = answer is not None and not isinstance(answer, Failure)
-                if settled or isinstance(answers.error(lane.server.target, probe), NotOffered | NotPermitted):
-                    self._due[lane.server.target.key, probe] = now + self._config.intervals.get(probe.name, 0.0)
+                answer = answers.of(target, probe)
+                if answer is not None and answer is not before and self._is_settled(probe, answer):
+                    self._due[target.key, probe] = now + self._config.intervals.get(probe.name, 0.0)
+                before = answer
+
+    def _is_settled(self, probe: Probe[Any], answer: object) -> bool:
+        """A failure settles only what will not change soon, or what is a burden to a cluster that is in trouble."""
+        return probe is ALARM_LIST or not isinstance(answer, Failure) or isinstance(answer.error, LASTING)
 
     def _is_due(self, target: Target, probe: Probe[Any], now: float) -> bool:
         interval = self._config.intervals.get(probe.name)

@@ -7,7 +7,7 @@ its client URLs. The member list ties them together; every member has its own co
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -69,11 +69,8 @@ class Directory:
         """The names of all members by their ids as metrics have them; None while there is no list."""
         if self.roster is None:
             return None
-        labels = {self._id_of(target): target.name for target in self.members()}
-        return {
-            f"{one.id:x}": labels.get(one.id) or self.roster.name_of(one) or f"{one.id:x}"
-            for one in self.roster.members
-        }
+        labels = {number: target.name for target in self.members() if (number := self._id_of(target))}
+        return {f"{one.id:x}": labels.get(one.id) or self._unasked(one, labels.values()) for one in self.roster.members}
 
     def name_of(self, number: int) -> str:
         """What people call the member with this id."""
@@ -87,6 +84,11 @@ class Directory:
         if name is None or target.url in self._config.named or self._taken(name):
             return target
         return self._config.member(target.url, target.page_url, name)
+
+    def _unasked(self, listed: ListedMember, taken: Collection[str]) -> str:
+        """What to call a member that is somebody's peer and is not asked itself; its id where its name is taken."""
+        name = self.roster.name_of(listed) if self.roster else None
+        return name if name and name not in taken else f"{listed.id:x}"
 
     def _taken(self, name: str) -> bool:
         """Whether the user gave this name to a member; it may be to another one than etcd did."""

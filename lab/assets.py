@@ -13,6 +13,7 @@ from etcd_latency import catalog
 from etcd_latency.catalog import NAMESPACE, Family
 
 METADATA = Path("assets/metadata.csv")
+SOURCES = ("etcd", "go", "apiserver", "controller_manager", "check")
 
 
 class Row(NamedTuple):
@@ -32,9 +33,16 @@ class Row(NamedTuple):
 
 
 def rows() -> list[Row]:
-    """One row for every metric that the check can emit with its default histogram options, by name."""
-    families = (family for source in ("etcd", "go") for family in catalog.load(source).families)
-    return sorted(row for family in families for row in _rows(family))
+    """One row for every metric that the check can emit with its default histogram options, by name.
+
+    Families of the page that are only forwarded have names that nobody knows before they are found.
+    """
+    catalogues = [catalog.load(source) for source in SOURCES]
+    # Where versions of a server have several families for one metric, the newest describes it.
+    families = {family.name: family for one in catalogues for family in reversed(one.families)}
+    forwards = [one.forward for one in catalogues if one.forward]
+    counted = [_row(f"{NAMESPACE}.{forward.families}", "gauge", "", forward.help) for forward in forwards]
+    return sorted([row for family in families.values() for row in _rows(family)] + counted)
 
 
 def _rows(family: Family) -> Iterator[Row]:

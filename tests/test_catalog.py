@@ -15,6 +15,8 @@ PAGES = sorted(str(path.relative_to(FIXTURES)).removesuffix(".prom.gz") for path
 SOURCES = ("etcd", "go")
 FAMILIES = [family for source in SOURCES for family in catalog.load(source).families]
 LEFT_OUT = {name for source in SOURCES for name in catalog.load(source).left_out}
+KUBERNETES = ("apiserver", "controller_manager")
+SUMMED = [family for source in KUBERNETES for family in catalog.load(source).families]
 
 # Datadog's own list of units has hundreds; these are the ones that fit here.
 UNITS = {"second", "millisecond", "byte", "file", "request", "message", "operation", "transaction", "key", "event"}
@@ -81,16 +83,16 @@ def test_nothing_left_out_slips_in_under_a_parsed_name(page: str) -> None:
     assert parsed & {family.parsed for family in FAMILIES} == set()
 
 
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", [*SOURCES, *KUBERNETES])
 def test_yaml_keys_are_unique(source: str) -> None:
     """YAML keeps the last of two equal keys without a word; the file has each key once."""
     text = (FIXTURES.parent.parent / "etcd_latency/catalog" / f"{source}.yaml").read_text()
     keys = re.findall(r"^  (\w+):", text, re.MULTILINE)
     raw = yaml.safe_load(text)
-    assert sorted(keys) == sorted([*raw["families"], *raw["left_out"]])
+    assert sorted(keys) == sorted([*raw["families"], *raw["left_out"], *raw.get("forward", {})])
 
 
-@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.exposed)
+@pytest.mark.parametrize("family", [*FAMILIES, *SUMMED], ids=lambda family: family.exposed)
 def test_entries_are_fit_for_metadata(family: catalog.Family) -> None:
     """Names, units and help can go into metadata.csv as they are."""
     assert re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+", family.name)
@@ -131,3 +133,79 @@ def test_names_that_users_were_promised(exposed: str, name: str, kind: str) -> N
     """The names of the design's table, which dashboards and monitors rely on."""
     family = next(family for family in FAMILIES if family.exposed == exposed)
     assert (family.name, family.kind) == (name, kind)
+
+
+def known_to_kubernetes() -> dict[str, dict[str, str]]:
+    """The rows of the API server's families about storage, of all versions; a name with a star is none."""
+    with (FIXTURES / "kube_apiserver_families.csv").open() as table:
+        return {row["family"]: row for row in csv.DictReader(table) if "*" not in row["family"]}
+
+
+def labels_ever(history: str) -> set[str]:
+    """All labels that a family had, from `1.14: - [operation, type] ; 1.34: ALPHA [operation, group, resource]`."""
+    return {label for labels in re.findall(r"\[(.*?)\]", history) for label in labels.split(", ") if label}
+
+
+def test_every_family_about_storage_is_decided() -> None:
+    """The field's table and the API server's catalogue agree on names and kinds, each family decided exactly once."""
+    catalogue = catalog.load("apiserver")
+    collected = {family.exposed: family.kind for family in catalogue.families}
+    # `desc` is a gauge that is made anew for each page.
+    field = {name: row["type"].replace("desc", "gauge") for name, row in known_to_kubernetes().items()}
+    assert {name: kind for name, kind in field.items() if name not in catalogue.left_out} == collected
+    assert catalogue.left_out.keys() <= field.keys()
+
+
+@pytest.mark.parametrize("family", catalog.load("apiserver").families, ids=lambda family: family.exposed)
+def test_every_label_of_every_version_has_its_tag(family: catalog.Family) -> None:
+    """What the field's table has as a label becomes a tag, always or with detail; nothing else is named."""
+    history = known_to_kubernetes()[family.exposed]["label_and_stability_history"]
+    assert {label for label, _ in family.labels + family.detail} == labels_ever(history)
+
+
+@pytest.mark.parametrize("source", KUBERNETES)
+def test_families_of_one_name_are_the_same_metric(source: str) -> None:
+    """Versions name a thing differently: kind, unit and way of combining stay, or its meaning would change."""
+    alike: dict[str, set[object]] = {}
+    for family in catalog.load(source).families:
+        alike.setdefault(family.name, set()).add((family.kind, family.unit, family.combine, family.unknown))
+    assert {name for name, variants in alike.items() if len(variants) > 1} == set()
+    assert {name.split(".")[0] for name in alike} == {source}
+
+
+def test_the_newest_of_one_name_comes_first() -> None:
+    """Of several families on a page the first in the file counts; that is the one that came last."""
+    first_seen = {
+        name: tuple(map(int, row["first_seen"].removeprefix("<=").split(".")))
+        for name, row in known_to_kubernetes().items()
+    }
+    orders: dict[str, list[tuple[int, ...]]] = {}
+    for family in catalog.load("apiserver").families:
+        orders.setdefault(family.name, []).append(first_seen[family.exposed])
+    assert all(order == sorted(order, reverse=True) for order in orders.values())
+    assert len(orders["apiserver.objects"]) == len(orders["apiserver.storage.size"]) == 3
+
+
+@pytest.mark.parametrize("source", KUBERNETES)
+def test_parsed_names_of_summed_families_are_unique(source: str) -> None:
+    """Here, too, none may hide another."""
+    parsed = [family.parsed for family in catalog.load(source).families]
+    assert sorted(parsed) == sorted(set(parsed))
+
+
+def test_no_summed_tag_is_one_of_our_own() -> None:
+    """A label must not become a second `endpoint`, nor one of the tags that say whose series it is."""
+    tags = {tag for family in SUMMED for _, tag in family.labels + family.detail}
+    assert tags & {"endpoint", "etcd_cluster", "etcd_member", "apiserver", "controller_manager", "host"} == set()
+
+
+@pytest.mark.parametrize("recording", ["apiserver-fresh", "apiserver-big", "kcm-fresh"])
+def test_kinds_are_those_of_a_kubernetes_page(recording: str) -> None:
+    """A summed family that is a gauge on the page is one here; and each server's mark is on its page."""
+    types = declared(f"kube-1.20.2/{recording}")
+    catalogue = catalog.load("controller_manager" if recording.startswith("kcm") else "apiserver")
+    on_page = [family for family in catalogue.families if family.exposed in types]
+    assert {family.exposed: family.kind for family in on_page} == {
+        family.exposed: types[family.exposed] for family in on_page
+    }
+    assert [family.exposed for family in on_page if re.match(catalogue.mark, family.exposed)] != []

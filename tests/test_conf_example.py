@@ -13,17 +13,37 @@ import yaml
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from etcd_latency.config_models import HttpOptions, InstanceConfig, Member, SharedConfig
+from etcd_latency.config_models import (
+    ApiServers,
+    ControllerManagers,
+    HttpOptions,
+    InstanceConfig,
+    Member,
+    SharedConfig,
+)
 
 EXAMPLE = Path(__file__).parents[1].joinpath("conf.yaml.example").read_text(encoding="utf-8")
 
-MODELS: dict[str, type[BaseModel]] = {"init_config": SharedConfig, "instances": InstanceConfig, "members": Member}
+BLOCKS: dict[str, type[BaseModel]] = {"apiserver": ApiServers, "controller_manager": ControllerManagers}
+"""The mappings in an instance that are commented out as a whole."""
+
+MODELS: dict[str, type[BaseModel]] = {
+    "init_config": SharedConfig,
+    "instances": InstanceConfig,
+    "members": Member,
+    **BLOCKS,
+}
 """The levels of the file and what reads them."""
 
+HTTP_OPTIONS = set(HttpOptions.model_fields)
+
 UNDOCUMENTED = {
-    "init_config": set(HttpOptions.model_fields),  # the instance documents them
-    "instances": {"apiserver", "controller_manager"},  # accepted, but not measured yet
-    "members": set(HttpOptions.model_fields),
+    "init_config": HTTP_OPTIONS,  # the instance documents them
+    "instances": set[str](),
+    "members": HTTP_OPTIONS,
+    # but for those that are seldom what they are for etcd
+    "apiserver": HTTP_OPTIONS - {"timeout", "tls_ca_cert", "tls_cert", "auth_token"},
+    "controller_manager": HTTP_OPTIONS - {"tls_verify"},
 }
 
 TYPES: dict[str, tuple[type, ...]] = {
@@ -69,8 +89,11 @@ class Param:
 def documented() -> Iterator[Param]:
     """All `@param` blocks; where a block stands and how deep says whose option it is."""
     instances = EXAMPLE.index("\ninstances:")
+    outer = ""
     for found in PARAM.finditer(EXAMPLE):
-        inside = "instances" if len(found["indent"]) == 4 else "members"
+        if len(found["indent"]) == 4:
+            outer = found["name"]
+        inside = "instances" if len(found["indent"]) == 4 else outer
         yield Param(
             level="init_config" if found.start() < instances else inside,
             name=found["name"],
@@ -83,18 +106,35 @@ def documented() -> Iterator[Param]:
 
 PARAMS = list(documented())
 
+PAIRS = {"username": "password", "password": "username"}
+"""Options that are a mistake one without the other."""
+
 each_param = pytest.mark.parametrize("param", PARAMS, ids=str)
 
 
-def with_uncommented(param: Param) -> str:
-    """The file after a user has removed the `# ` in front of one option, where it is commented out."""
-    lines = re.sub(r"^( *)# ", r"\1", EXAMPLE[param.example], flags=re.MULTILINE)
-    return EXAMPLE[: param.example.start] + lines + EXAMPLE[param.example.stop :]
+def goes_with(param: Param) -> list[Param]:
+    """The option itself, its block where that is commented out, too, and what the block requires; as in the file."""
+    block = next((name for name in (param.level, param.name) if name in BLOCKS), None)
+    needed = {f"instances.{block}", *(str(one) for one in PARAMS if one.level == block and one.required)}
+    needed |= {f"{param.level}.{PAIRS.get(param.name)}"}
+    return [one for one in PARAMS if one == param or str(one) in needed]
+
+
+def with_uncommented(params: list[Param]) -> str:
+    """The file after a user has removed the `# ` in front of some options, where they are commented out."""
+    text = EXAMPLE
+    for one in reversed(params):
+        lines = re.sub(r"^( *)# ", r"\1", text[one.example], flags=re.MULTILINE)
+        text = text[: one.example.start] + lines + text[one.example.stop :]
+    return text
 
 
 def at_level(file: dict[str, Any], level: str) -> dict[str, Any]:
     """The options of one level as a parsed file has them; of the members, the first one's."""
     (instance,) = file["instances"]
+    if level in BLOCKS:
+        block: dict[str, Any] = instance[level]
+        return block
     levels = {"init_config": file["init_config"] or {}, "instances": instance, "members": instance["members"][0]}
     options: dict[str, Any] = levels[level]
     return options
@@ -156,10 +196,21 @@ def test_required_is_the_models(param: Param) -> None:
 @each_param
 def test_uncommenting_works(param: Param) -> None:
     """Any one option, uncommented in its place, gives a file that loads, with a value of the documented type."""
-    file = yaml.safe_load(with_uncommented(param))
+    file = yaml.safe_load(with_uncommented(goes_with(param)))
     options = at_level(file, param.level)
     assert fits(options[param.name], param.type)
     shared = SharedConfig.model_validate(file["init_config"] or {}, context={})
     (instance,) = (InstanceConfig.model_validate(instance, context={}) for instance in file["instances"])
-    loaded = {"init_config": shared, "instances": instance, "members": instance.members[0]}[param.level]
+    blocks = {name: getattr(instance, name) for name in BLOCKS}
+    loaded = {"init_config": shared, "instances": instance, "members": instance.members[0], **blocks}[param.level]
     assert param.name in loaded.model_fields_set
+
+
+def test_the_blocks_work_as_a_whole() -> None:
+    """Each block with all of its options uncommented loads, and sets what it documents."""
+    for block in BLOCKS:
+        own = [param for param in PARAMS if param.level == block]
+        header = [param for param in PARAMS if str(param) == f"instances.{block}"]
+        (instance,) = yaml.safe_load(with_uncommented(header + own))["instances"]
+        loaded = getattr(InstanceConfig.model_validate(instance, context={}), block)
+        assert loaded.model_fields_set >= {param.name for param in own}

@@ -78,7 +78,7 @@ class Catalogue:
 
 @cache
 def load(source: str) -> Catalogue:
-    """Read `<source>.yaml`: `etcd`, `go` for the runtime of a Go program, `apiserver` or `controller_manager`."""
+    """Read `<source>.yaml`: for a page, or `go` for a Go program's runtime, or `check` for what is on no page."""
     raw = yaml.safe_load(files(__name__).joinpath(f"{source}.yaml").read_text(encoding="utf-8"))
     forward = raw.get("forward")
     return Catalogue(

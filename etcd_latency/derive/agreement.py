@@ -107,13 +107,24 @@ def compared(
         *_differ("cluster_id", clusters),
         *_differ("member_list", contents),
         *_differ("term", terms, by_groups=True),
-        *(one for term in leaders.values() for one in _differ("leader", term, by_groups=True)),
+        *_differ("leader", _rivals(leaders), by_groups=True),
     ]
     return Agreement(figures, tuple(found))
 
 
-Standing = Mapping[str, tuple[str, int]]
-"""By kind of disagreement: its identity and in how many runs in a row it was seen."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is remembered of a disagreement from run to run."""
+
+    identity: str
+    runs: int
+    """In how many runs in a row it was seen like this."""
+    told: str | None
+    """The identity that was told last."""
+
+
+Standing = Mapping[str, Seen]
+"""By kind of disagreement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +138,16 @@ class News:
 
 def news(before: Standing, found: Iterable[Disagreement]) -> tuple[Standing, tuple[News, ...]]:
     """What has to be told, and what to remember until the next run."""
+    after: dict[str, Seen] = {}
     told: list[News] = []
-    after: dict[str, tuple[str, int]] = {}
     for one in found:
-        identity, runs = before.get(one.kind, ("", 0))
-        runs = runs + 1 if identity == one.identity else 1
-        after[one.kind] = (one.identity, runs)
-        if runs == KINDS[one.kind].runs:
+        last = before.get(one.kind, Seen("", 0, None))
+        runs = last.runs + 1 if last.identity == one.identity else 1
+        is_news = runs >= KINDS[one.kind].runs and last.told != one.identity
+        after[one.kind] = Seen(one.identity, runs, one.identity if is_news else last.told)
+        if is_news:
             told.append(News(one.kind, one.text))
-    ended = (kind for kind, (_, runs) in before.items() if kind not in after and runs >= KINDS[kind].runs)
+    ended = (kind for kind, seen in before.items() if kind not in after and seen.told is not None)
     return after, (*told, *(News(kind, None) for kind in ended))
 
 
@@ -154,6 +166,11 @@ def _leaders(statuses: Mapping[str, Status], name: Callable[[int], str]) -> dict
         if status.leader:
             terms[status.raft_term][who] = f"leader {name(status.leader)} in term {status.raft_term}"
     return {term: _by_answer(followed) for term, followed in terms.items()}
+
+
+def _rivals(terms: Mapping[int, Mapping[str, list[str]]]) -> dict[str, list[str]]:
+    """The leaders of those terms that have more than one, and who follows each."""
+    return {leader: who for term in terms.values() if len(term) > 1 for leader, who in term.items()}
 
 
 def _written(one: MemberList) -> str:

@@ -11,8 +11,8 @@ PAGE = "page"
 """The question without which there is nothing to see; its failure is told without its name."""
 
 
-def lines(target: str, errors: Mapping[str, TargetError | None], *, missing: bool) -> frozenset[str]:
-    """The failures of one target's questions, by name; what fails for the page's reason goes without saying.
+def lines(target: str, errors: Mapping[str, TargetError | None], *, missing: bool) -> dict[str, str]:
+    """The failures of one target's questions, a line for each reason; what fails for the page's goes without saying.
 
     With `missing` instead what its version or configuration does not offer, which is no failure.
     """
@@ -20,7 +20,7 @@ def lines(target: str, errors: Mapping[str, TargetError | None], *, missing: boo
     for question, error in errors.items():
         if error and missing == (isinstance(error, NotOffered) and question != PAGE):
             questions[str(error)].append(question)
-    return frozenset(
-        f"{target}: {reason}" if PAGE in names else f"{target}: {', '.join(names)}: {reason}"
+    return {
+        reason: f"{target}: {reason}" if PAGE in names else f"{target}: {', '.join(names)}: {reason}"
         for reason, names in questions.items()
-    )
+    }

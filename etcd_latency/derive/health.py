@@ -67,7 +67,7 @@ def _by_page(why: TargetError, page: HttpHealth | None) -> Verdict:
     if page is None:
         return Verdict(Level.UNKNOWN, str(why))
     if page.passed:
-        return Verdict(Level.OK, f"judged by etcd's own /health, because: {why}")
+        return Verdict(Level.OK)
     return Verdict(Level.CRITICAL, page.reason or f"etcd's own /health answers HTTP {page.status_code}")
 
 

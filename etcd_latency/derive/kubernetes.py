@@ -9,5 +9,6 @@ from etcd_latency.model import Failure, HttpHealth, Level, Verdict
 def judged(answer: HttpHealth | Failure) -> Verdict:
     """A health page of an API server; one that may not be read, or is not there, says nothing about etcd."""
     if isinstance(answer, HttpHealth):
-        return Verdict(Level.OK) if answer.passed else Verdict(Level.CRITICAL, answer.reason)
+        told = answer.reason or f"HTTP {answer.status_code} without a reason"
+        return Verdict(Level.OK) if answer.passed else Verdict(Level.CRITICAL, told)
     return Verdict(Level.CRITICAL if isinstance(answer.error, DOWN) else Level.UNKNOWN, str(answer.error))

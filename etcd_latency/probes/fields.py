@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +12,9 @@ from etcd_latency.errors import BadPage
 def integer(fields: Mapping[str, Any], name: str) -> int:
     """A 64-bit integer; 0 where it is left out."""
     value = fields.get(name, 0)
-    try:
-        return int(value)
-    except (TypeError, ValueError):
-        raise BadPage(f"etcd's answer holds {name}: {str(value)[:40]!r}, which is not an integer") from None
+    if not re.fullmatch(r"\d{1,20}", str(value)):
+        raise BadPage(f"etcd's answer holds {name}: {str(value)[:40]!r}, which is not an integer")
+    return int(value)
 
 
 def text(fields: Mapping[str, Any], name: str) -> str:
@@ -39,6 +39,8 @@ def texts(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
 
 
 def header(fields: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The part that every answer but an empty one begins with: who answered, of which cluster."""
-    value = fields.get("header", {})
-    return value if isinstance(value, Mapping) else {}
+    """The part with which etcd's answers begin: who answers, and of which cluster."""
+    value = fields.get("header")
+    if not isinstance(value, Mapping) or "member_id" not in value:
+        raise BadPage("the answer does not say who gave it; is this an etcd member?")
+    return value

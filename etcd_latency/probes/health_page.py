@@ -7,13 +7,14 @@ with the reason as the body.
 
 from __future__ import annotations
 
-import json
 from http import HTTPStatus
 from urllib.parse import urljoin
 
 from etcd_latency import explain
+from etcd_latency.errors import fit_to_show
 from etcd_latency.model import HttpHealth, Reply
 from etcd_latency.probes.server import Server
+from etcd_latency.wire import json_object
 
 ANSWERS = (HTTPStatus.OK, HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -58,10 +59,9 @@ def _ask(server: Server, url: str) -> HttpHealth:
 
 def _reason(reply: Reply) -> str:
     """Kubernetes writes it as the body; etcd as `reason`, from 3.5 on, or as lines that begin with `[-]`."""
+    fields = json_object(reply.body)
+    if fields is not None:
+        return fit_to_show(str(fields.get("reason", "")))
     body = reply.body.decode("utf-8", errors="replace").strip()
-    try:
-        fields = json.loads(body)
-    except ValueError:
-        failed = [line.removeprefix("[-]") for line in body.splitlines() if line.startswith("[-]")]
-        return "; ".join(failed) or body
-    return str(fields.get("reason", "")) if isinstance(fields, dict) else body
+    failed = [line.removeprefix("[-]") for line in body.splitlines() if line.startswith("[-]")]
+    return fit_to_show("; ".join(failed) or body)

@@ -11,6 +11,7 @@ from base64 import b64encode
 
 from etcd_latency.gateway import Denied
 from etcd_latency.model import Read
+from etcd_latency.probes.fields import header
 from etcd_latency.probes.server import Server
 
 KEY = b64encode(b"health").decode()
@@ -37,4 +38,5 @@ def _once(server: Server, *, serializable: bool) -> tuple[Read, bool]:
         said = server.gateway.call("kv/range", {"key": KEY, "serializable": serializable})
     except Denied as denied:
         return Read(denied.seconds, permitted=False), denied.warm
+    header(said.fields)
     return Read(said.seconds, permitted=True), said.warm

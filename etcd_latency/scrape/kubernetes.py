@@ -91,7 +91,8 @@ class SummingScraper(PageScraper):
                 or any(pattern.search(parsed) for pattern in patterns)
             )
 
-        return Cutter(wanted, buckets=transformer.collect_histogram_buckets)
+        # The parser of OpenMetrics refuses a histogram without its last bucket.
+        return Cutter(wanted, buckets=transformer.collect_histogram_buckets or self._use_latest_spec)
 
     def parse_metrics(self) -> Iterator[Metric]:
         found = merged(super().parse_metrics())

@@ -19,6 +19,9 @@ from etcd_latency.scrape.scraper import PageScraper
 PEER_LABELS = ("To", "From", "Remote")
 """The labels of etcd that hold a peer's id; no series has two of them."""
 
+NOBODY = "0"
+"""What stands for the id of who has not said it yet; no ghost, since it was never a member."""
+
 PEER_FAMILIES = "etcd_network_"
 
 
@@ -47,5 +50,5 @@ class MemberScraper(PageScraper):
             elif sample.labels[label] in peers:
                 sample.labels[label] = peers[sample.labels[label]]
                 yield sample
-            else:
+            elif sample.labels[label] != NOBODY:
                 self.ghosts += 1
