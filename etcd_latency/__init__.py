@@ -2,11 +2,14 @@
 
 A run, from left to right; nothing points back:
 
-    config   the options as written -> what each target is and how it is reached
-    fetch    the page of every target, side by side, under one deadline; a failure is a value
-    scrape   page text -> metrics under the names of `catalog`, with base's OpenMetrics V2
-    submit   which targets could not be measured, and what to do about it
-    check    the Agent's shell that runs these in turn; `cli` runs it without an Agent
+    config    the options as written -> what each target is and how it is reached
+    survey    who is asked what: `targets` by the cluster's own member list, `schedule` what is due,
+              `fetch` side by side under one deadline; a failure is a value
+    probes    one question per file, through `client` and etcd's `gateway`
+    scrape    page text -> metrics under the names of `catalog`, with base's OpenMetrics V2
+    derive    what the answers mean: pure functions
+    findings  what becomes of them: gauges, service checks, events, which `submit` hands to the Agent
+    check     the Agent's shell that runs these in turn; `cli` runs it without an Agent
 """
 
 from etcd_latency.__about__ import __version__

@@ -108,6 +108,8 @@ class Client:
         parts = urlsplit(url)
         if parts.scheme != "https":
             return None
+        if (self._http.options["proxies"] or {}).get("https"):
+            raise NotOffered("certificates are not looked at through a proxy")
         with self._asking(url):
             context = self._http.session.get_adapter(url).ssl_context
             try:

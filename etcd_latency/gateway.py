@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -36,6 +37,10 @@ BAD_COMMON_NAME = (
 
 NO_USER = "user name is empty"
 """etcd's message to who shows no token, since authentication is on."""
+
+
+RETRY_SECONDS = 60.0
+"""How long a password that was refused is not tried again."""
 
 
 class Denied(NotPermitted):
@@ -91,13 +96,24 @@ class Login:
         self._lock = threading.Lock()
         self._token: str | None = None
         self._settled = credentials is None
+        self._refused: tuple[NotPermitted, float] | None = None
 
     def token(self, client: Client) -> str | None:
         """The token, fetched where there is none yet; None where etcd wants none."""
         with self._lock:
             if not self._settled and self._credentials:
-                self._token, self._settled = _authenticate(client, self._credentials)
+                self._log_in(client, self._credentials)
             return self._token
+
+    def _log_in(self, client: Client, credentials: Credentials) -> None:
+        """A password that was refused is not tried with every question: to compare it costs etcd a lot, by design."""
+        if self._refused and time.monotonic() < self._refused[1]:
+            raise self._refused[0]
+        try:
+            self._token, self._settled = _authenticate(client, credentials)
+        except NotPermitted as error:
+            self._refused = (error, time.monotonic() + RETRY_SECONDS)
+            raise
 
     def renewed(self, client: Client, refused: str | None) -> str | None:
         """Another token than the refused one, or None where there is none; another thread may have it already."""

@@ -52,18 +52,27 @@ class Directory:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._ids: dict[str, int] = {}
+        self._is_current = False
         self.roster: Roster | None = None
 
     def learn(self, ids: Mapping[str, int], lists: Iterable[MemberList]) -> None:
         """Take in who answered at which client URL, and the lists that came in this run."""
         self._ids |= ids
-        self.roster = agreed(lists) or self.roster
+        newest = agreed(lists)
+        self._is_current = newest is not None
+        self.roster = newest or self.roster
 
     def members(self) -> tuple[Target, ...]:
-        """Whom to ask: what is written down; with `discover_members`, what the list has, once there is one."""
-        if self._config.discover and self.roster and self.roster.started:
-            return tuple(map(self._found, self.roster.started))
-        return tuple(map(self._called, self._config.members))
+        """Whom to ask: what is written down; with `discover_members`, what the list has, once there is one.
+
+        When none of those answers any more they may have moved, and what is written down is asked, too.
+        """
+        written = tuple(map(self._called, self._config.members))
+        if not self._config.discover or not self.roster or not self.roster.started:
+            return written
+        found = tuple(map(self._found, self.roster.started))
+        urls = {target.url for target in found}
+        return found if self._is_current else (*found, *(target for target in written if target.url not in urls))
 
     def peers(self) -> dict[str, str] | None:
         """The names of all members by their ids as metrics have them; None while there is no list."""

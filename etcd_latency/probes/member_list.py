@@ -11,6 +11,9 @@ from etcd_latency.model import ListedMember, MemberList
 from etcd_latency.probes import fields as read
 from etcd_latency.probes.server import Server
 
+MOST_MEMBERS = 50
+"""etcd advises against more than 7; a list that is longer by far is not worth as many connections."""
+
 
 def ask(server: Server) -> MemberList:
     """The member list, by id."""
@@ -25,6 +28,8 @@ def ask(server: Server) -> MemberList:
         )
         for member in read.objects(fields, "members")
     )
+    if len(read.objects(fields, "members")) > MOST_MEMBERS:
+        raise BadPage(f"etcd's member list has more than {MOST_MEMBERS} members; is this an etcd member?")
     listed = tuple(sorted(members, key=lambda member: member.id))
     if not listed:
         raise BadPage("etcd's member list is empty; is this an etcd member?")
