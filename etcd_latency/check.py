@@ -151,7 +151,9 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         lists = {target.name: one for target, one in self._survey.known(MEMBER_LIST).items()}
         directory, tags = self._survey.directory, self._config.tagging.tags
         found = agreement.compared(now, known, lists, directory.name_of)
-        self._standing, told = agreement.news(self._standing, found.disagreements)
+        # Members are not asked at one instant: before lists are said to differ, newer ones must, too.
+        self._survey.doubt_the_lists(doubtful=any(one.kind == "member_list" for one in found.disagreements))
+        self._standing, told = agreement.news(self._standing, found)
         self._submit(findings.cluster(tags, found, directory.roster))
         self._submit(findings.news(self._config.cluster, tags, one) for one in told)
         self._tell_version(status.version for status in known.values())

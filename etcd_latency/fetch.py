@@ -98,9 +98,10 @@ class Fetcher:
         """Silence is a failure, but not of a lane that has time until the next run."""
         if lane.keeps:
             return
+        failure = Failure(error)
         for probe in probes:
             if self._answers.of(lane.server.target, probe) is None:
-                self._answers.put(lane.server.target, probe, Failure(error))
+                self._answers.put(lane.server.target, probe, failure)
 
     def _take(self, arrival: tuple[int, Lane, Probe[Any] | None, Any]) -> None:
         run, lane, probe, answer = arrival

@@ -195,6 +195,4 @@ def _alarms(target: Target, active: Iterable[Alarm]) -> Iterator[Finding]:
 
 
 def _judged(name: str, target: Target, verdict: Verdict) -> Judgement:
-    """What is in order is told without words, as Datadog wants it."""
-    told = verdict.reason and verdict.level != Level.OK
-    return Judgement(name, verdict.level, target.tags, f"{target}: {verdict.reason}" if told else "")
+    return Judgement(name, verdict.level, target.tags, f"{target}: {verdict.reason}" if verdict.reason else "")

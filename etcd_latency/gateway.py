@@ -51,7 +51,7 @@ class Denied(NotPermitted):
 
 
 UNKNOWN, DEADLINE, NOT_FOUND, PERMISSION_DENIED = 2, 4, 5, 7
-EXHAUSTED, FAILED_PRECONDITION, UNIMPLEMENTED, UNAVAILABLE, UNAUTHENTICATED = 8, 9, 12, 14, 16
+EXHAUSTED, FAILED_PRECONDITION, UNIMPLEMENTED, UNAVAILABLE, DATA_LOSS, UNAUTHENTICATED = 8, 9, 12, 14, 15, 16
 """Codes of gRPC (grpc/codes)."""
 
 BY_WORDS: tuple[tuple[str, type[TargetError], str], ...] = (
@@ -66,7 +66,12 @@ BY_WORDS: tuple[tuple[str, type[TargetError], str], ...] = (
         "etcd does not accept `username` and `password`; correct them",
     ),
     (
-        "bad certificate|handshake failed|certificate required",
+        "not supported for learner",
+        NotOffered,
+        "a learner answers no such question until it is promoted",
+    ),
+    (
+        "bad certificate|certificate required|incompatible key usage",
         NotOffered,
         (
             "etcd's gateway cannot reach etcd itself: the server certificate (--cert-file) "
@@ -82,7 +87,7 @@ BY_CODE: dict[int, tuple[type[TargetError], str]] = {
     NOT_FOUND: (NotOffered, "this version of etcd does not know the method"),
     UNIMPLEMENTED: (NotOffered, "this version of etcd does not know the method"),
     **dict.fromkeys(
-        (UNKNOWN, DEADLINE, EXHAUSTED, UNAVAILABLE),
+        (UNKNOWN, DEADLINE, EXHAUSTED, UNAVAILABLE, DATA_LOSS),
         (Unhealthy, "etcd took the question and could not do it"),
     ),
 }
@@ -96,7 +101,7 @@ class Login:
         self._lock = threading.Lock()
         self._token: str | None = None
         self._settled = credentials is None
-        self._refused: tuple[NotPermitted, float] | None = None
+        self._refused: tuple[str, float] | None = None
 
     def token(self, client: Client) -> str | None:
         """The token, fetched where there is none yet; None where etcd wants none."""
@@ -108,11 +113,11 @@ class Login:
     def _log_in(self, client: Client, credentials: Credentials) -> None:
         """A password that was refused is not tried with every question: to compare it costs etcd a lot, by design."""
         if self._refused and time.monotonic() < self._refused[1]:
-            raise self._refused[0]
+            raise NotPermitted(self._refused[0])
         try:
             self._token, self._settled = _authenticate(client, credentials)
         except NotPermitted as error:
-            self._refused = (error, time.monotonic() + RETRY_SECONDS)
+            self._refused = (str(error), time.monotonic() + RETRY_SECONDS)
             raise
 
     def renewed(self, client: Client, refused: str | None) -> str | None:

@@ -40,6 +40,7 @@ class Survey:
         self._schedule = Schedule(config, sinks, log)
         self._patience = max(explain.patience(site.http) for site in (*config.sites.values(), config.found_site))
         self._asked: Wanted = {}
+        self._doubtful = False
         self.directory = Directory(config)
         self.answers = Answers()
         self.latest = Answers()
@@ -66,6 +67,12 @@ class Survey:
         self.latest.keep(self.answers, LASTING)
         self.latest.forget_all_but(self._targets())
         self._schedule.settle(self._asked, self.answers, time.monotonic())
+        if self._doubtful:
+            self._schedule.hasten(MEMBER_LIST)
+
+    def doubt_the_lists(self, *, doubtful: bool) -> None:
+        """Whether the member lists are to be asked for again in the next run, interval or not."""
+        self._doubtful = doubtful
 
     def members(self) -> list[Target]:
         """The members that were asked in this run, by what is known of them now."""

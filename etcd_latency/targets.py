@@ -52,11 +52,13 @@ class Directory:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._ids: dict[str, int] = {}
+        self._shifting: set[str] = set()
         self._is_current = False
         self.roster: Roster | None = None
 
     def learn(self, ids: Mapping[str, int], lists: Iterable[MemberList]) -> None:
         """Take in who answered at which client URL, and the lists that came in this run."""
+        self._shifting |= {url for url, number in ids.items() if self._ids.get(url, number) != number}
         self._ids |= ids
         newest = agreed(lists)
         self._is_current = newest is not None
@@ -116,8 +118,8 @@ class Directory:
         )
 
     def _id_of(self, target: Target) -> int | None:
-        """By the answers that came from there, or by the list."""
-        if target.url in self._ids:
+        """By who answers there, else by the list; behind a load balancer now one answers, now another."""
+        if target.url in self._ids and target.url not in self._shifting:
             return self._ids[target.url]
         listed = self.roster.by_url(target.url) if self.roster else None
         return listed.id if listed else None

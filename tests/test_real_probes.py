@@ -203,6 +203,9 @@ def test_a_learner(lab: Cluster, aggregator: AggregatorStub) -> None:
         assert values(aggregator, "cluster.learners") == {"": 1}
         assert values(aggregator, "cluster.members") == {"": 4}
         assert statuses(aggregator, "can_connect")[new] == OK
+        assert statuses(aggregator, "endpoint.health") == dict.fromkeys(named(lab), OK) | {new: UNKNOWN}
+        assert "a learner answers no such question" in messages(aggregator, "endpoint.health")[new]
+        assert healthy_by_etcdctl(grown) == dict.fromkeys(named(lab), True) | {new: False}
         aggregator.reset()
     aggregator.reset()
     check.check({})

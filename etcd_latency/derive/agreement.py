@@ -7,7 +7,7 @@ because the members are not asked at one instant, must be seen in two runs in a 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sized
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,6 +38,9 @@ class Kind:
     alert_type: Literal["warning", "error"]
     """Of the event."""
 
+
+FEWEST_ANSWERS = 2
+"""One who answers alone agrees with himself."""
 
 KINDS: Mapping[str, Kind] = {
     "version": Kind(
@@ -80,6 +83,8 @@ class Agreement:
     figures: Mapping[str, float]
     """By the name of a metric."""
     disagreements: tuple[Disagreement, ...]
+    open: frozenset[str]
+    """The kinds on which too few have answered to tell."""
 
 
 def compared(
@@ -91,14 +96,19 @@ def compared(
     change back because its member is down. `name` tells what people call the member with an id. Members of
     different clusters have nothing else to agree on.
     """
-    versions = _by_answer({who: status.version for who, status in known.items()})
     ids = {who: one.cluster_id for who, one in lists.items()} | {who: one.cluster_id for who, one in known.items()}
     clusters = _by_answer({who: f"cluster {number:x}" for who, number in ids.items()})
-    one = _within_one_cluster(now, lists, name) if len(clusters) <= 1 else Agreement({}, ())
+    versions = _by_answer({who: status.version for who, status in known.items()})
+    one = _within_one_cluster(now, lists, name) if len(clusters) <= 1 else Agreement({}, (), SHARED_BY_A_CLUSTER)
     grouped = {"cluster.versions": versions, "cluster.ids": clusters}
-    figures = {metric: len(groups) for metric, groups in grouped.items() if groups}
-    found = (*_differ("version", versions), *_differ("cluster_id", clusters))
-    return Agreement({**figures, **one.figures}, (*found, *one.disagreements))
+    return Agreement(
+        {metric: len(groups) for metric, groups in grouped.items() if groups} | dict(one.figures),
+        (*_differ("version", versions), *_differ("cluster_id", clusters), *one.disagreements),
+        one.open | _open({"version": known, "cluster_id": ids}),
+    )
+
+
+SHARED_BY_A_CLUSTER = frozenset(("term", "leader", "member_list"))
 
 
 def _within_one_cluster(
@@ -117,7 +127,11 @@ def _within_one_cluster(
         *_differ("term", terms, by_groups=True),
         *_differ("leader", _rivals(leaders), by_groups=True),
     )
-    return Agreement(figures, found)
+    return Agreement(figures, found, _open({"term": now, "leader": now, "member_list": lists}))
+
+
+def _open(answers: Mapping[str, Sized]) -> frozenset[str]:
+    return frozenset(kind for kind, given in answers.items() if len(given) < FEWEST_ANSWERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +158,11 @@ class News:
     """Who says what; None when members agree again."""
 
 
-def news(before: Standing, found: Iterable[Disagreement]) -> tuple[Standing, tuple[News, ...]]:
+def news(before: Standing, found: Agreement) -> tuple[Standing, tuple[News, ...]]:
     """What has to be told, and what to remember until the next run."""
-    after: dict[str, Seen] = {}
+    after = {kind: seen for kind, seen in before.items() if kind in found.open}
     told: list[News] = []
-    for one in found:
+    for one in found.disagreements:
         last = before.get(one.kind, Seen("", 0, None))
         runs = last.runs + 1 if last.identity == one.identity else 1
         is_news = runs >= KINDS[one.kind].runs and last.told != one.identity

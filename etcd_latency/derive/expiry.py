@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from etcd_latency.model import Certificate, Level, Verdict
 
 SECONDS_PER_DAY = 86_400
+HOURS_PER_DAY = 24
+HOURS_BELOW_DAYS = 2
 
 
 def days_left(certificate: Certificate, now: float) -> float:
@@ -28,6 +30,11 @@ def _judged(certificate: Certificate, now: float, warning_days: float, critical_
     left = days_left(certificate, now)
     if left >= warning_days:
         return Verdict(Level.OK)
-    when = f"expires in {left:.1f} days" if left >= 0 else f"expired {-left:.1f} days ago"
+    when = f"expires in {_span(left)}" if left >= 0 else f"expired {_span(-left)} ago"
     level = Level.CRITICAL if left < critical_days else Level.WARNING
     return Verdict(level, f"{certificate.what} {when}, on {certificate.ends:%Y-%m-%d %H:%M} UTC; renew it")
+
+
+def _span(days: float) -> str:
+    """Days, or hours where days would say little."""
+    return f"{days:.1f} days" if days >= HOURS_BELOW_DAYS else f"{days * HOURS_PER_DAY:.1f} hours"

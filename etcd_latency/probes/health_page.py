@@ -8,7 +8,7 @@ with the reason as the body.
 from __future__ import annotations
 
 from http import HTTPStatus
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from etcd_latency import explain
 from etcd_latency.errors import fit_to_show
@@ -52,7 +52,7 @@ def _beside_the_page(server: Server, name: str) -> str:
 def _ask(server: Server, url: str) -> HttpHealth:
     reply = server.http.get(url)
     if reply.status not in ANSWERS:
-        raise explain.refuse(reply, url.removeprefix(server.target.url))
+        raise explain.refuse(reply, urlsplit(url).path)
     passed = reply.status == HTTPStatus.OK
     return HttpHealth(reply.status, passed, "" if passed else _reason(reply), reply.seconds)
 
