@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from etcd_latency.errors import TargetError
-from etcd_latency.model import Failure, Target
+from etcd_latency.model import Failure, Key, Target
 from etcd_latency.probes import Probe
 
 T = TypeVar("T")
@@ -16,7 +16,7 @@ class Answers:
     """What was answered in one run, by target and question."""
 
     def __init__(self) -> None:
-        self._answers: dict[tuple[tuple[str, str], Probe[Any]], Any] = {}
+        self._answers: dict[tuple[Key, Probe[Any]], Any] = {}
 
     def put(self, target: Target, probe: Probe[Any], answer: Any) -> None:
         """Keep a value or a `Failure`."""
@@ -27,11 +27,11 @@ class Answers:
         answer: T | Failure | None = self._answers.get((target.key, probe))
         return answer
 
-    def keep(self, others: Answers, probes: Mapping[Probe[Any], bool]) -> None:
-        """Take over the values of these questions; a failure ends a value where the question maps to true."""
-        for key, answer in others._answers.items():
-            if key[1] in probes and (not isinstance(answer, Failure) or probes[key[1]]):
-                self._answers[key] = answer
+    def keep(self, others: Answers) -> None:
+        """Take over what lasts of the answers of a run."""
+        for (key, probe), answer in others._answers.items():
+            if probe.lasting and not (isinstance(answer, Failure) and probe.holds_when_down):
+                self._answers[key, probe] = answer
 
     def forget_all_but(self, targets: Iterable[Target]) -> None:
         """Let go what was answered by others."""

@@ -59,7 +59,7 @@ def configured(options: Mapping[str, Any], shown: bytes) -> Iterator[Certificate
     for option, path in _files(options):
         if option == "tls_private_key" or not path.is_file():
             continue
-        found = x509.load_pem_x509_certificates(path.read_bytes())
+        found = _certificates(option, path)
         if option == "tls_cert":
             yield Certificate("client", f"the client certificate {path}", found[0].not_valid_after_utc)
         else:
@@ -67,6 +67,13 @@ def configured(options: Mapping[str, Any], shown: bytes) -> Iterator[Certificate
             # Beside a new CA its predecessor may stand until all certificates are reissued.
             signers = [one for one in found if one.subject == issuer] or found
             yield Certificate("ca", f"the CA in {path}", max(one.not_valid_after_utc for one in signers))
+
+
+def _certificates(option: str, path: Path) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise TlsRefused(f"`{option}`: the dates of the certificates in {path} cannot be read ({error})") from None
 
 
 def expired_on(path: str) -> datetime | None:

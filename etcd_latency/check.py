@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any
 
 from datadog_checks.base import AgentCheck
@@ -18,7 +17,8 @@ from etcd_latency.derive import agreement
 from etcd_latency.errors import NothingReached, TargetError
 from etcd_latency.journal import Journal
 from etcd_latency.model import Failure, Target
-from etcd_latency.probes import APISERVER_LIVEZ, APISERVER_READYZ, MEMBER_LIST, PAGE, STATUS, Probe
+from etcd_latency.probes import MEMBER_LIST, PAGE, STATUS
+from etcd_latency.schedule import Schedule
 from etcd_latency.scrape import MemberScraper, SummingScraper
 from etcd_latency.submit import submit
 from etcd_latency.survey import Survey
@@ -42,6 +42,7 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
                 name, without_empty(init_config or {}), [without_empty(instance) for instance in instances]
             )
         self._journal = Journal()
+        self._secrets: set[str] = set()
         self._page_taken: dict[Target, float] = {}
         self._standing: agreement.Standing = {}
 
@@ -76,18 +77,26 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
     def _decide(self, config: Config) -> None:
         self._config = config
         for secret in config.secrets:
-            self.register_secret(secret)
+            self._keep_secret(secret)
         families = catalog.load("etcd").families
         if config.go_metrics:
             families += catalog.load("go").families
         self._member_options = {**config.scrape, "metrics": catalog.metrics_option(families)}
-        self._submit = partial(submit, self, ignored=config.ignored)
         endpoints = {target: self._endpoint_scraper(target) for target in config.endpoints}
-        # Made now, so that a wrong option is refused before the first run.
+        # Made now, with their clients, so that a wrong option is refused before the first run.
         self.scrapers = {target: self._member_scraper(target) for target in config.members} | endpoints
-        self._survey = Survey(config, {target.key: scraper.cutter for target, scraper in endpoints.items()}, self.log)
+        cutters = {target.key: scraper.cutter for target, scraper in endpoints.items()}
+        schedule = Schedule(config, cutters, self.log, self._keep_secret)
+        schedule.keep((*config.members, *config.endpoints))
+        self._survey = Survey(config, schedule)
         for warning in config.warnings:
             self.warning("%s", warning)
+
+    def _keep_secret(self, secret: str) -> None:
+        """Have base's scrubber leave it out of whatever is told."""
+        if secret and secret not in self._secrets:
+            self._secrets.add(secret)
+            self.register_secret(secret)
 
     def _member_scraper(self, target: Target) -> MemberScraper:
         return MemberScraper(self, target, self._member_options)
@@ -106,28 +115,29 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         for target, scraper in scrapers.items():
             scraper.peers = peers
             self._submit_page(target)
-            if peers is not None:
-                self._submit(findings.ghosts(target, scraper.ghosts))
+            if scraper.ghosts is not None:
+                submit(self, findings.ghosts(target, scraper.ghosts))
             if self._config.probes:
-                self._submit(
-                    findings.member(target, self._survey.answers, self._survey.latest, self._survey.directory.name_of)
+                submit(
+                    self,
+                    findings.member(target, self._survey.answers, self._survey.latest, self._survey.directory.name_of),
                 )
                 self._submit_what_holds_for_all(target)
 
     def _submit_endpoints(self) -> None:
         for target in self._config.endpoints:
             self._submit_page(target)
-            self._submit(findings.endpoint(target, self._survey.answers))
+            submit(self, findings.endpoint(target, self._survey.answers))
             newest = self._survey.answers.value(target, PAGE)
             if newest:
                 self._page_taken[target] = newest.taken
             if target in self._page_taken:
-                self._submit(findings.page_age(target, time.monotonic() - self._page_taken[target]))
+                submit(self, findings.page_age(target, time.monotonic() - self._page_taken[target]))
             self._submit_what_holds_for_all(target)
 
     def _submit_what_holds_for_all(self, target: Target) -> None:
-        self._submit(findings.probes(target, self._survey.questions(target), self._survey.answers))
-        self._submit(findings.certificates(target, self._survey.latest, time.time(), self._config.certificate_days))
+        submit(self, findings.probes(target, self._survey.questions(target), self._survey.answers))
+        submit(self, findings.certificates(target, self._survey.latest, time.time(), self._config.certificate_days))
 
     def _submit_page(self, target: Target) -> None:
         """Submit the page's metrics, and whether there was a page that could be read."""
@@ -140,7 +150,7 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
             self.log.debug("%s", target, exc_info=error)
             page = Failure(error)
             self._survey.answers.put(target, PAGE, page)
-        self._submit(findings.page(target, page))
+        submit(self, findings.page(target, page))
 
     def _submit_cluster(self, members: Sequence[Target]) -> None:
         """Compare what members say; tell an operator when they begin or cease to differ."""
@@ -151,11 +161,11 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         lists = {target.name: one for target, one in self._survey.known(MEMBER_LIST).items()}
         directory, tags = self._survey.directory, self._config.tagging.tags
         found = agreement.compared(now, known, lists, directory.name_of)
-        # Members are not asked at one instant: before lists are said to differ, newer ones must, too.
-        self._survey.doubt_the_lists(doubtful=any(one.kind == "member_list" for one in found.disagreements))
         self._standing, told = agreement.news(self._standing, found)
-        self._submit(findings.cluster(tags, found, directory.roster))
-        self._submit(findings.news(self._config.cluster, tags, one) for one in told)
+        if agreement.is_in_doubt(self._standing, "member_list"):
+            self._survey.ask_again(MEMBER_LIST)  # before lists are said to differ, newer ones must, too
+        submit(self, findings.cluster(tags, found, directory.roster))
+        submit(self, (findings.news(self._config.cluster, tags, one) for one in told))
         self._tell_version(status.version for status in known.values())
 
     @AgentCheck.metadata_entrypoint
@@ -166,15 +176,15 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
             self.set_metadata("version", oldest)
 
     def _tell_failures(self, targets: Sequence[Target]) -> None:
-        """Log what is new; raise when nothing could be seen, for then the run has failed."""
+        """Log what is new; raise when nothing was answered, for then the run has failed."""
         answers = self._survey.answers
+        asked = {target: self._survey.questions(target) for target in targets}
         errors = {
-            target: {probe.name: answers.error(target, probe) for probe in self._survey.questions(target)}
-            for target in targets
+            target: {probe.name: answers.error(target, probe) for probe in probes if answers.of(target, probe)}
+            for target, probes in asked.items()
         }
         for level, line in self._journal.news(errors):
             self.log.log(level, "%s", line)
-        sights: tuple[Probe[Any], ...] = (PAGE, APISERVER_LIVEZ, APISERVER_READYZ)
-        if not any(answers.value(target, sight) for target in targets for sight in sights):
+        if not any(answers.value(target, probe) for target, probes in asked.items() for probe in probes):
             failed = ((target, answers.error(target, PAGE)) for target in targets)
             raise NothingReached("\n".join(f"{target}: {error}" for target, error in failed if error))

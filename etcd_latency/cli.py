@@ -15,6 +15,7 @@ import yaml
 from datadog_checks.base import ConfigurationError
 
 from etcd_latency.__about__ import __version__
+from etcd_latency.check import EtcdLatencyCheck
 from etcd_latency.report import as_json, as_text
 from etcd_latency.standalone import prepare, run
 
@@ -22,6 +23,7 @@ FINE, RAISED, WRONG, INTERRUPTED = 0, 1, 2, 130
 """The exit codes: all instances ran; an instance raised; the command line or the configuration is wrong;
 Ctrl-C, as shells have it."""
 DAY_SECONDS = 86400.0
+LOG_FORMAT = "%(levelname)s: %(message)s"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows Z\\xfcrich
-    logging.basicConfig(stream=sys.stderr, level=options.log_level.upper(), format="%(levelname)s: %(message)s")
+    logging.basicConfig(stream=sys.stderr, level=options.log_level.upper(), format=LOG_FORMAT)
     try:
         return int(options.command(options))
     except ConfigurationError as error:
@@ -51,6 +53,8 @@ def check(options: argparse.Namespace) -> int:
     """`etcd-latency check`: run every instance of the file and print what each run submitted."""
     init_config, instances = load(options.config)
     checks = prepare(init_config, instances)
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(_Scrubbed(checks))
     code = FINE
     for number in range(options.times):
         if number:
@@ -81,6 +85,20 @@ def load(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     if not isinstance(instances, list) or not all(isinstance(instance, dict) for instance in instances):
         raise ConfigurationError("`instances` is not a list of mappings; begin each cluster with `- cluster: <name>`")
     return init_config, instances
+
+
+class _Scrubbed(logging.Formatter):
+    """Leaves out the secrets that the checks know, tracebacks included, as the Agent's own log does."""
+
+    def __init__(self, checks: Sequence[EtcdLatencyCheck]) -> None:
+        super().__init__(LOG_FORMAT)
+        self._checks = checks
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        for check in self._checks:
+            text = check.sanitize(text)
+        return text
 
 
 def _parser() -> argparse.ArgumentParser:

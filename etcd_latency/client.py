@@ -37,6 +37,9 @@ LEAST_SECONDS = 0.05
 class Sink(Protocol):
     """Takes a page in while it arrives."""
 
+    size: int
+    """The bytes that came so far."""
+
     def feed(self, chunk: bytes) -> None: ...
 
     def finish(self) -> bytes:
@@ -55,10 +58,12 @@ class Client:
         agent: Mapping[str, Any],
         log: logging.LoggerAdapter[Any],
         sink: Callable[[], Sink] | None = None,
+        keep_secret: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`options` are those of base's HTTP options that hold for this target, `agent` those of `init_config`.
 
         `sink` makes what a page is poured into; without it a page is kept whole, up to `LARGEST_PAGE_BYTES`.
+        `keep_secret` is told of every token that base reads for `auth_token`.
         """
         self.target = target
         self.patience = explain.patience(options)
@@ -67,12 +72,13 @@ class Client:
         self._agent = agent
         self._log = log
         self._sink = sink or Whole
+        self._keep_secret = keep_secret
         # Made now, too, so that a wrong authentication option is refused before the first run.
         self._http = self._connect()
         self._stamp: certificates.Stamp = ()
+        self._piece = int(float(options.get("request_size", 16)) * 1024)
         self._warm = False
         self._end = 0.0
-        self._allowed = self.patience
 
     def begin(self, deadline: float) -> None:
         """From now on no question may last beyond this moment of `time.monotonic()`."""
@@ -85,8 +91,9 @@ class Client:
             with response:
                 if response.status_code != requests.codes.ok:
                     self._refuse_page(self._whole(response))
-                body = self._read(response, self._sink())
-                return Page(body, response.headers.get("Content-Type", ""), time.monotonic())
+                sink = self._sink()
+                body = self._read(response, sink)
+                return Page(body, response.headers.get("Content-Type", ""), sink.size, time.monotonic())
 
     def get(self, url: str) -> Reply:
         """GET anything of this target; a reply with an HTTP error is a reply."""
@@ -122,7 +129,7 @@ class Client:
 
     def timed_out(self) -> TimedOut:
         """The error for an answer that is not here, or not complete, when patience ends."""
-        return explain.timed_out(self._allowed)
+        return explain.timed_out(self.patience)
 
     @contextmanager
     def _asking(self, url: str) -> Iterator[None]:
@@ -140,7 +147,7 @@ class Client:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is translated
             self._warm = False
-            told = explain.translate(error, url, {**self.options, "timeout": self._allowed})
+            told = explain.translate(error, url, self.options)
             raise told from told.__cause__
         else:
             self._warm = True
@@ -165,7 +172,8 @@ class Client:
 
     def _read(self, response: requests.Response, sink: Sink) -> bytes:
         """The body to its end: only then is the connection kept for the next question."""
-        for chunk in response.iter_content():
+        # Whatever has come is taken in at once: who waits for a full piece cannot watch the clock.
+        while chunk := response.raw.read1(self._piece, decode_content=True):
             sink.feed(chunk)
             if time.monotonic() > self._started + self._allowed:
                 raise self.timed_out()
@@ -195,6 +203,8 @@ class Client:
 
     def _connect(self) -> RequestsWrapper:
         http = _Wrapper(dict(self.options), dict(self._agent), logger=_Discreet(self._log, {}))
+        http.keep_secret = self._keep_secret
+        http.token_header = self.options.get("auth_token", {}).get("writer", {}).get("name")
         if http.options["headers"].get("Accept") == "*/*":
             http.options["headers"]["Accept"] = self._accept
         return http
@@ -204,6 +214,7 @@ class Whole:
     """Keeps a body as it is; `lines` says that it must end with a line."""
 
     def __init__(self, *, lines: bool = True) -> None:
+        self.size = 0
         self.framed = True
         self._lines = lines
         self._body = bytearray()
@@ -211,8 +222,9 @@ class Whole:
     def feed(self, chunk: bytes) -> None:
         """Take in a part."""
         self._body += chunk
-        if len(self._body) > LARGEST_PAGE_BYTES:
-            raise BadPage(f"the page is larger than {LARGEST_PAGE_BYTES >> 20} MiB; is this etcd?")
+        self.size = len(self._body)
+        if self.size > LARGEST_PAGE_BYTES:
+            raise BadPage(f"the answer is larger than {LARGEST_PAGE_BYTES >> 20} MiB; is this etcd?")
 
     def finish(self) -> bytes:
         """The whole; a page whose end HTTP did not tell must at least end with a line."""
@@ -229,6 +241,10 @@ def _framed(response: requests.Response) -> bool:
 class _Wrapper(RequestsWrapper):
     """Base's wrapper without its second calls; with two TLS options that base reads put into force."""
 
+    keep_secret: Callable[[str], None]
+    token_header: str | None
+    """Where base puts the token of `auth_token`."""
+
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         # After a TLS error base would dial the target once more, unverified, to look for an address from
@@ -244,6 +260,9 @@ class _Wrapper(RequestsWrapper):
         if "error" in request and error is not None and not stale:
             raise error
         super().handle_auth_token(**request)
+        header = self.options["headers"].get(self.token_header)
+        if header:
+            self.keep_secret(header.split()[-1])
 
     def _create_session(self) -> requests.Session:
         session: requests.Session = super()._create_session()

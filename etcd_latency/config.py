@@ -24,7 +24,7 @@ from etcd_latency.config_models import (
     ScrapeOptions,
     SharedConfig,
 )
-from etcd_latency.model import Credentials, Kind, Target
+from etcd_latency.model import Credentials, Key, Kind, Target
 
 HTTP_OPTIONS = frozenset(HttpOptions.model_fields)
 SCRAPE_OPTIONS = frozenset(ScrapeOptions.model_fields)
@@ -56,6 +56,13 @@ BUNDLES = (
 its `timeout: 30` must not be cut short by an inherited `read_timeout: 5`, nor its certificate be paired
 with an inherited key."""
 
+CREDENTIALS = AUTHENTICATION | {"tls_cert", "tls_private_key", "tls_private_key_password"}
+"""What says who asks. A block that sets one of these takes none from outside: shown a client certificate and a
+token, an API server goes by the certificate, and then it would be etcd's."""
+
+NOT_FOR_BLOCKS = {"timeout", "connect_timeout", "read_timeout"}
+"""What `apiserver` and `controller_manager` do not take from outside: they have other reasons to take long."""
+
 BLOCKS: tuple[Kind, ...] = ("apiserver", "controller_manager")
 """The blocks of an instance that name servers which are not members."""
 
@@ -82,14 +89,6 @@ RENAMED_LABELS = {
 
 EXCLUDED_LABELS = ("Local",)
 """`Local` repeats the member's own id on each of its pairs; `etcd_member` says it already."""
-
-
-CREDENTIALS = AUTHENTICATION | {"tls_cert", "tls_private_key", "tls_private_key_password"}
-"""What says who asks. A block that sets one of these takes none from outside: shown a client certificate and a
-token, an API server goes by the certificate, and then it would be etcd's."""
-
-NOT_FOR_BLOCKS = {"timeout", "connect_timeout", "read_timeout"}
-"""What `apiserver` and `controller_manager` do not take from outside: they have other reasons to take long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +121,9 @@ class Block:
     """How the servers of one kind are measured, beside how they are reached."""
 
     metrics: bool
+    """Whether their pages are wanted."""
     metrics_timeout: float
+    """Seconds for a whole page."""
     detail: bool
     """Whether series are told apart further: by resource, or by queue."""
 
@@ -139,15 +140,13 @@ class Config:
     """The URLs of the members to which the user gave a name."""
     endpoints: tuple[Target, ...]
     """API servers and controller managers."""
-    sites: Mapping[tuple[str, str], Site]
+    sites: Mapping[Key, Site]
     """By the key of a target."""
     found_site: Site
     """The site of a member that is found through the member list."""
     blocks: Mapping[Kind, Block]
     scrape: Mapping[str, Any]
     """The OpenMetrics V2 options that hold for every page."""
-    ignored: re.Pattern[str] | None
-    """The tags that metrics do not carry."""
     secrets: frozenset[str]
     """What must never be told; the Agent's scrubber learns of it."""
     agent: Mapping[str, Any]
@@ -155,8 +154,11 @@ class Config:
     accept: str
     """The format in which pages are asked for, as a value of the Accept header."""
     go_metrics: bool
+    """Whether the families of the Go runtime are wanted, too."""
     probes: bool
+    """Whether members are asked for more than their pages."""
     discover: bool
+    """Whether members are found through the member list."""
     intervals: Mapping[str, float]
     """Seconds between two questions, by the name of the probe; 0 is never, what is missing is asked in every run."""
     certificate_days: tuple[float, float]
@@ -185,7 +187,7 @@ def configure(shared: SharedConfig, instance: InstanceConfig) -> Config:
     }
     endpoints = dict(_endpoints(instance, outer, tagging))
     sites = {target.key: site for target, site in (members | endpoints).items()}
-    found_site = _member_site(outer, {})
+    found_site = _found_site(outer)
     return Config(
         cluster=instance.cluster,
         tagging=tagging,
@@ -202,7 +204,6 @@ def configure(shared: SharedConfig, instance: InstanceConfig) -> Config:
             "exclude_labels": [*EXCLUDED_LABELS, *instance.exclude_labels],
             "rename_labels": {**RENAMED_LABELS, **instance.rename_labels},
         },
-        ignored=re.compile("|".join(instance.ignore_tags)) if instance.ignore_tags else None,
         agent={"use_agent_proxy": shared.use_agent_proxy},
         accept=ACCEPT_OPENMETRICS if instance.use_latest_spec else ACCEPT_TEXT,
         go_metrics=instance.go_metrics,
@@ -225,12 +226,16 @@ def options_for(url: str, site: Site) -> dict[str, Any]:
     options = dict(site.http)
     if _tokens(options):
         options["allow_redirects"] = False
-    if url.startswith("http:"):
-        options.pop("auth_token", None)
-        for option in ("headers", "extra_headers"):
-            if option in options:
-                options[option] = {name: value for name, value in options[option].items() if not _authorizes(name)}
-    return options
+    return without_tokens(options) if url.startswith("http:") else options
+
+
+def without_tokens(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The same options without what says who asks in a header of its own."""
+    kept = {option: value for option, value in options.items() if option != "auth_token"}
+    for option in ("headers", "extra_headers"):
+        if option in kept:
+            kept[option] = {name: value for name, value in kept[option].items() if not _authorizes(name)}
+    return kept
 
 
 def credentials_for(url: str, site: Site) -> Credentials | None:
@@ -254,6 +259,12 @@ def _member_site(outer: Mapping[str, Any], own: Mapping[str, Any]) -> Site:
     if "username" in options and "password" in options and "auth_type" not in options:
         return Site(options, Credentials(options.pop("username"), options.pop("password")))
     return Site(options)
+
+
+def _found_site(outer: Mapping[str, Any]) -> Site:
+    """A member of a list is shown credentials only if it can prove that it is one."""
+    site = _member_site(outer, {})
+    return Site(without_tokens(site.http)) if site.http.get("tls_verify") is False else site
 
 
 def _endpoints(instance: InstanceConfig, outer: Mapping[str, Any], tagging: Tagging) -> Iterator[tuple[Target, Site]]:
@@ -314,7 +325,7 @@ def _tokens(options: Mapping[str, Any]) -> list[str]:
 
 
 def _authorizes(header: str) -> bool:
-    return header.lower().endswith("authorization")
+    return header.strip().lower().endswith(("authorization", "token", "api-key", "cookie"))
 
 
 def inherit(*levels: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,17 @@
 
     EtcdLatencyError
     ├── TargetError          one target could not be measured; the others can
-    │   ├── Unreachable      no connection: nothing listens, no route, no such name
-    │   ├── TimedOut         a connection, but no complete answer in time
-    │   ├── TlsRefused       certificates: ours, theirs, or the files that we were given
-    │   ├── Refused          an HTTP answer that means no, for a reason that none below names
+    │   ├── Down             as far as we can see it does not serve:
+    │   │   ├── Unreachable  no connection: nothing listens, no route, no such name
+    │   │   ├── TimedOut     a connection, but no complete answer in time
+    │   │   ├── TlsRefused   certificates: ours, theirs, or the files that we were given
+    │   │   └── Unhealthy    it took the question and says itself that it cannot do it now
+    │   │                    the others say nothing about its health:
     │   ├── NotOffered       this version, or this configuration of the server, has no such thing
     │   ├── NotPermitted     it has, but not for this user
+    │   │   └── Denied       found out only when the work was done
     │   ├── Moved            it has, but at another URL
-    │   ├── Unhealthy        the server took the question and says itself that it cannot do it now
+    │   ├── Refused          an HTTP answer that means no, for a reason that none of these names
     │   └── BadPage          an answer of 200 that is not what was asked for
     └── NothingReached       no target at all could be measured; the run fails
 
@@ -22,10 +25,10 @@ from __future__ import annotations
 LONGEST_MESSAGE = 600
 
 
-def fit_to_show(text: str) -> str:
+def fit_to_show(text: str, longest: int = LONGEST_MESSAGE) -> str:
     """A text from elsewhere, cut to what fits a screen, and to what a terminal shows rather than obeys."""
-    printable = "".join(letter if letter.isprintable() else "?" for letter in text[:LONGEST_MESSAGE])
-    return printable + " ..." * (len(text) > LONGEST_MESSAGE)
+    printable = "".join(letter if letter.isprintable() else "?" for letter in text[:longest])
+    return printable + " ..." * (len(text) > longest)
 
 
 class EtcdLatencyError(Exception):
@@ -42,16 +45,24 @@ class TargetError(EtcdLatencyError):
         super().__init__(fit_to_show(message))
 
 
-class Unreachable(TargetError):
+class Down(TargetError):
+    """Asked again at once, the target would give no better answer to any question."""
+
+
+class Unreachable(Down):
     """No connection came about."""
 
 
-class TimedOut(TargetError):
+class TimedOut(Down):
     """The connection stands, the answer is missing or incomplete."""
 
 
-class TlsRefused(TargetError):
+class TlsRefused(Down):
     """One side does not accept the other's certificate, or a file of ours cannot be used."""
+
+
+class Unhealthy(Down):
+    """The server cannot do now what it was asked to; the message holds its own words."""
 
 
 class Refused(TargetError):
@@ -66,12 +77,18 @@ class NotPermitted(TargetError):
     """The server does not let this user ask; that says nothing about its health."""
 
 
+class Denied(NotPermitted):
+    """etcd did what it was asked to, and then kept the result to itself."""
+
+    def __init__(self, message: str, seconds: float, *, warm: bool) -> None:
+        """`seconds` is what it took; `warm` says whether the connection was there before."""
+        super().__init__(message)
+        self.seconds = seconds
+        self.warm = warm
+
+
 class Moved(TargetError):
     """What was asked for is served at another URL; that says nothing about its health."""
-
-
-class Unhealthy(TargetError):
-    """The server cannot do now what it was asked to; the message holds its own words."""
 
 
 class BadPage(TargetError):

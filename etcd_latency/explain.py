@@ -90,7 +90,7 @@ BY_OUTERMOST: tuple[tuple[tuple[type[Exception], ...], type[TargetError], str], 
     ),
     ((requests.exceptions.TooManyRedirects,), Refused, "redirects lead in a circle; configure the final URL"),
     (
-        (requests.exceptions.ContentDecodingError,),
+        (requests.exceptions.ContentDecodingError, urllib3.exceptions.DecodeError),
         BadPage,
         "the page cannot be decompressed; what changes it on the way?",
     ),
@@ -148,9 +148,10 @@ def _translate(error: Exception, url: str, options: Mapping[str, Any]) -> Target
 
 def refuse(reply: Reply, path: str) -> TargetError:
     """The error for an answer that is not 200 to a question for this path."""
-    if reply.location is not None:
+    if reply.location is not None and HTTPStatus.MULTIPLE_CHOICES <= reply.status < HTTPStatus.BAD_REQUEST:
+        where = re.split("[?#]", _without_credentials(reply.location))[0]
         return Moved(
-            f"HTTP {reply.status}, moved to {_without_credentials(reply.location)}: redirects are not followed; "
+            f"HTTP {reply.status}, moved to {where}: redirects are not followed; "
             "configure that URL, or set `allow_redirects`"
         )
     kind, advice = STATUS.get(reply.status, (Refused, "look into the log of the server"))

@@ -11,12 +11,12 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from etcd_latency.answers import Answers
-from etcd_latency.errors import TargetError, TimedOut, TlsRefused, Unhealthy, Unreachable
+from etcd_latency.errors import Down, TargetError, TimedOut
 from etcd_latency.model import Failure
 from etcd_latency.probes import Probe, Server
 
@@ -27,9 +27,6 @@ more than `no answer`, arrives first."""
 HEAD_START_SECONDS = 0.02
 """How long a timed lane has the interpreter for itself; a read takes a tenth of that, and who hangs holds up the
 others no longer."""
-
-HOPELESS = (TimedOut, TlsRefused, Unhealthy, Unreachable)
-"""After one of these the rest of a lane is not asked: it would wait as long for the same answer."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -49,7 +46,8 @@ class Fetcher:
 
     def __init__(self) -> None:
         self._run = 0
-        self._busy: dict[Lane, int] = {}
+        self._busy: dict[Lane, tuple[int, float]] = {}
+        """By lane that has not ended, the run and the moment in which it was started."""
         self._arrived: queue.SimpleQueue[tuple[int, Lane, Probe[Any] | None, Any]] = queue.SimpleQueue()
 
     def begin(self) -> Answers:
@@ -69,36 +67,52 @@ class Fetcher:
         for lane, probes in sorted(wanted.items(), key=lambda item: not item[0].timed):
             if lane in self._busy:
                 self._fail(lane, probes, TimedOut("still no answer to the request of an earlier run; is it hung?"))
+                self._fail_overdue(lane, probes)
                 continue
-            self._busy[lane] = self._run
-            name = f"{lane.server.target.name}-{probes[0].name}"
-            threading.Thread(target=self._ask, args=(self._run, lane, probes), name=name, daemon=True).start()
+            self._start(lane, probes)
             if lane.timed:
-                self._wait_for({lane}, time.monotonic() + HEAD_START_SECONDS)
+                self.listen({lane}, time.monotonic() + HEAD_START_SECONDS)
 
     def wait(self, wanted: Mapping[Lane, Sequence[Probe[Any]]], until: float) -> None:
         """Take in answers until these lanes are done, or this moment of `time.monotonic()` has come."""
-        self._wait_for(wanted, until)
+        self.listen(wanted, until)
         for lane, probes in wanted.items():
             if self._awaited(lane):
                 self._fail(lane, probes, lane.server.http.timed_out())
 
-    def _wait_for(self, lanes: Collection[Lane], until: float) -> None:
-        while any(self._awaited(lane) for lane in lanes):
+    def listen(self, lanes: Collection[Lane], until: float, enough: Callable[[], bool] = lambda: False) -> None:
+        """The same, but who has not answered by then may still do so; it ends earlier when there is `enough`."""
+        while any(self._awaited(lane) for lane in lanes) and not enough():
             try:
                 self._take(self._arrived.get(timeout=max(0.0, until - time.monotonic())))
             except queue.Empty:
                 break
 
+    def _start(self, lane: Lane, probes: Sequence[Probe[Any]]) -> None:
+        name = f"{lane.server.target.name}-{probes[0].name}"
+        try:
+            threading.Thread(target=self._ask, args=(self._run, lane, probes), name=name, daemon=True).start()
+        except RuntimeError as error:
+            self._fail(lane, probes, TargetError(f"not asked, because the Agent may not start a thread ({error})"))
+        else:
+            self._busy[lane] = (self._run, time.monotonic())
+
     def _awaited(self, lane: Lane) -> bool:
         """Whether this lane may still answer in this run."""
-        return lane in self._busy and (lane.keeps or self._busy[lane] == self._run)
+        return lane in self._busy and (lane.keeps or self._busy[lane][0] == self._run)
 
     def _fail(self, lane: Lane, probes: Sequence[Probe[Any]], error: TargetError) -> None:
         """Silence is a failure, but not of a lane that has time until the next run."""
-        if lane.keeps:
-            return
-        failure = Failure(error)
+        if not lane.keeps:
+            self._put(lane, probes, Failure(error))
+
+    def _fail_overdue(self, lane: Lane, probes: Sequence[Probe[Any]]) -> None:
+        """No lane has longer than its target's patience, not even one that keeps."""
+        _, started = self._busy[lane]
+        if lane.keeps and time.monotonic() > started + lane.server.http.patience + GRACE_SECONDS:
+            self._put(lane, probes, Failure(lane.server.http.timed_out()))
+
+    def _put(self, lane: Lane, probes: Sequence[Probe[Any]], failure: Failure) -> None:
         for probe in probes:
             if self._answers.of(lane.server.target, probe) is None:
                 self._answers.put(lane.server.target, probe, failure)
@@ -112,11 +126,11 @@ class Fetcher:
 
     def _ask(self, run: int, lane: Lane, probes: Sequence[Probe[Any]]) -> None:
         lane.server.http.begin(time.monotonic() + lane.server.http.patience)
-        hopeless: Failure | None = None
+        down: Failure | None = None
         for probe in probes:
-            answer = hopeless or _answer(probe, lane.server)
-            if isinstance(answer, Failure) and isinstance(answer.error, HOPELESS):
-                hopeless = answer
+            answer = down or _answer(probe, lane.server)
+            if isinstance(answer, Failure) and isinstance(answer.error, Down):
+                down = answer
             self._arrived.put((run, lane, probe, answer))
         self._arrived.put((run, lane, None, None))
 

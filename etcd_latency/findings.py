@@ -5,7 +5,7 @@ Names and tags are decided here; what an answer means is decided in `derive`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from etcd_latency.answers import Answers
@@ -21,6 +21,7 @@ from etcd_latency.model import (
     HttpHealth,
     Judgement,
     Level,
+    NameOf,
     Page,
     Status,
     Target,
@@ -45,16 +46,13 @@ from etcd_latency.targets import Roster
 ALARM_KINDS = ("CORRUPT", "NOSPACE")
 """etcd's alarms (etcdserverpb.AlarmType)."""
 
-NameOf = Callable[[int], str]
-"""What people call the member with an id."""
-
 
 def page(target: Target, answer: Page | Failure) -> Iterator[Finding]:
     """Whether the metrics page could be had and read."""
-    failed = isinstance(answer, Failure)
-    level = Level.CRITICAL if failed else Level.OK
-    yield Judgement(
-        "can_connect", level, target.tags, f"{target}: {answer.error}" if isinstance(answer, Failure) else ""
+    yield _judged(
+        "can_connect",
+        target,
+        Verdict(Level.CRITICAL, str(answer.error)) if isinstance(answer, Failure) else Verdict(Level.OK),
     )
 
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from etcd_latency import explain
 from etcd_latency.client import Client
-from etcd_latency.errors import BadPage, NotOffered, NotPermitted, Refused, TargetError, Unhealthy
+from etcd_latency.errors import BadPage, Denied, Down, NotOffered, NotPermitted, Refused, TargetError, Unhealthy
 from etcd_latency.model import Credentials, Reply, Said
 from etcd_latency.wire import json_object
 
@@ -38,16 +38,14 @@ BAD_COMMON_NAME = (
 NO_USER = "user name is empty"
 """etcd's message to who shows no token, since authentication is on."""
 
+STALE = (NO_USER, "revision of auth store is old")
+"""Messages of etcd that another token helps against, beside the code for it (clientv3: shouldRefreshToken)."""
 
-RETRY_SECONDS = 60.0
-"""How long a password that was refused is not tried again."""
+NO_RIGHTS = "this etcd user may not ask it; grant it the role, or do without"
 
 
-class Denied(NotPermitted):
-    """etcd did what it was asked and then found that the user may not see it; `seconds` is what that took."""
-
-    seconds = 0.0
-    warm = False
+RETRY_SECONDS = {True: 60.0, False: 10.0}
+"""How long a login is not tried again, by whether it was refused; else etcd could not do it, and may soon."""
 
 
 UNKNOWN, DEADLINE, NOT_FOUND, PERMISSION_DENIED = 2, 4, 5, 7
@@ -57,7 +55,7 @@ EXHAUSTED, FAILED_PRECONDITION, UNIMPLEMENTED, UNAVAILABLE, DATA_LOSS, UNAUTHENT
 BY_WORDS: tuple[tuple[str, type[TargetError], str], ...] = (
     (
         NO_USER,
-        Denied,
+        NotPermitted,
         "etcd's authentication is on; set `username` and `password` of an etcd user",
     ),
     (
@@ -82,7 +80,6 @@ BY_WORDS: tuple[tuple[str, type[TargetError], str], ...] = (
 """Messages that mean something else than their code; the first pattern found counts."""
 
 BY_CODE: dict[int, tuple[type[TargetError], str]] = {
-    PERMISSION_DENIED: (Denied, "this etcd user may not ask it; grant it the role, or do without"),
     UNAUTHENTICATED: (NotPermitted, "etcd does not accept the token; is the clock of a member wrong?"),
     NOT_FOUND: (NotOffered, "this version of etcd does not know the method"),
     UNIMPLEMENTED: (NotOffered, "this version of etcd does not know the method"),
@@ -96,36 +93,42 @@ BY_CODE: dict[int, tuple[type[TargetError], str]] = {
 class Login:
     """The token of one etcd member, shared by all who ask it; without credentials there is none."""
 
-    def __init__(self, credentials: Credentials | None) -> None:
+    def __init__(self, credentials: Credentials | None, keep_secret: Callable[[str], None] = lambda _: None) -> None:
+        """`keep_secret` is told of every token."""
         self._credentials = credentials
+        self._keep_secret = keep_secret
         self._lock = threading.Lock()
         self._token: str | None = None
-        self._settled = credentials is None
-        self._refused: tuple[str, float] | None = None
+        self._is_settled = credentials is None
+        self._not_before = 0.0
+        self.problem: TargetError | None = None
+        """Why the last login failed."""
 
     def token(self, client: Client) -> str | None:
-        """The token, fetched where there is none yet; None where etcd wants none."""
+        """The token, fetched where there is none yet; None where etcd wants none, or gives none now."""
         with self._lock:
-            if not self._settled and self._credentials:
+            if not self._is_settled and self._credentials and time.monotonic() >= self._not_before:
                 self._log_in(client, self._credentials)
             return self._token
-
-    def _log_in(self, client: Client, credentials: Credentials) -> None:
-        """A password that was refused is not tried with every question: to compare it costs etcd a lot, by design."""
-        if self._refused and time.monotonic() < self._refused[1]:
-            raise NotPermitted(self._refused[0])
-        try:
-            self._token, self._settled = _authenticate(client, credentials)
-        except NotPermitted as error:
-            self._refused = (str(error), time.monotonic() + RETRY_SECONDS)
-            raise
 
     def renewed(self, client: Client, refused: str | None) -> str | None:
         """Another token than the refused one, or None where there is none; another thread may have it already."""
         with self._lock:
             if self._credentials and self._token == refused:
-                self._settled = False
+                self._is_settled = False
         return self.token(client)
+
+    def _log_in(self, client: Client, credentials: Credentials) -> None:
+        """A login that failed is not repeated with every question: it takes a quorum, and a costly comparison."""
+        try:
+            self._token, self._is_settled = _authenticate(client, credentials)
+        except TargetError as error:
+            self.problem = error
+            self._not_before = time.monotonic() + RETRY_SECONDS[isinstance(error, NotPermitted)]
+        else:
+            self.problem = None
+            if self._token:
+                self._keep_secret(self._token)
 
 
 class Gateway:
@@ -138,11 +141,18 @@ class Gateway:
     def call(self, path: str, fields: Mapping[str, Any]) -> Said:
         """POST to a method such as `kv/range`; raises a `TargetError` for what is no answer."""
         token = self._login.token(self._client)
+        problem = self._login.problem
+        if problem and not isinstance(problem, Down):
+            raise type(problem)(str(problem))
         reply = _post(self._client, path, fields, token)
         if _wants_a_token(reply):
             another = self._login.renewed(self._client, token)
             if another != token:
                 reply = _post(self._client, path, fields, another)
+            problem = self._login.problem
+        if problem and _wants_a_token(reply):
+            # A login takes a quorum, and some questions want no token: so it was asked without.
+            raise type(problem)(f"the login of `username` failed: {problem}")
         return Said(_read(reply, path), reply.seconds, reply.warm)
 
 
@@ -164,7 +174,7 @@ def _authenticate(client: Client, credentials: Credentials) -> tuple[str | None,
 def _wants_a_token(reply: Reply) -> bool:
     """Whether it refuses for want of a token, or of a newer one."""
     code, message = _message(reply)
-    return code == UNAUTHENTICATED or NO_USER in message
+    return code == UNAUTHENTICATED or any(words in message for words in STALE)
 
 
 def _post(client: Client, path: str, fields: Mapping[str, Any], token: str | None) -> Reply:
@@ -178,10 +188,7 @@ def _post(client: Client, path: str, fields: Mapping[str, Any], token: str | Non
 
 def _read(reply: Reply, path: str) -> dict[str, Any]:
     if reply.status != HTTPStatus.OK:
-        error = _error(reply, path)
-        if isinstance(error, Denied):
-            error.seconds, error.warm = reply.seconds, reply.warm
-        raise error
+        raise _error(reply, path)
     fields = json_object(reply.body)
     if fields is None:
         raise BadPage(f"the answer to /v3/{path} is not a JSON object; is this an etcd member?")
@@ -194,6 +201,8 @@ def _error(reply: Reply, path: str) -> TargetError:
     code, message = _message(reply)
     if code is None:
         return NotOffered(NO_GATEWAY) if reply.status == HTTPStatus.NOT_FOUND else explain.refuse(reply, f"/v3/{path}")
+    if code == PERMISSION_DENIED:
+        return Denied(f"{NO_RIGHTS} ({message})", reply.seconds, warm=reply.warm)
     for pattern, kind, advice in BY_WORDS:
         if re.search(pattern, message):
             return kind(f"{advice} ({message})")

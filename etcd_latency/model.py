@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
@@ -11,6 +11,12 @@ from typing import Any, Literal
 from etcd_latency.errors import TargetError
 
 Kind = Literal["member", "apiserver", "controller_manager"]
+
+Key = tuple[Kind, str]
+"""What a target keeps when it is given another name: its kind and its URL."""
+
+NameOf = Callable[[int], str]
+"""What people call the member with an id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +34,8 @@ class Target:
     kind: Kind = "member"
 
     @property
-    def key(self) -> tuple[str, str]:
-        """What stays the same when it is given another name."""
+    def key(self) -> Key:
+        """See `Key`."""
         return self.kind, self.url
 
     def __str__(self) -> str:
@@ -50,6 +56,8 @@ class Page:
 
     body: bytes
     content_type: str
+    size: int = field(default=0, compare=False)
+    """Bytes before anything was cut out."""
     taken: float = field(default=0.0, compare=False)
     """When it was complete, as `time.monotonic()` has it."""
 
@@ -59,9 +67,6 @@ class Failure:
     """Why there is no answer: failure is a value, so that everything else goes on."""
 
     error: TargetError
-
-
-Answer = Page | Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,9 @@ class Said:
     fields: Mapping[str, Any]
     """The JSON object; 64-bit integers are texts in it, and what is zero is left out."""
     seconds: float
+    """As in `Reply`."""
     warm: bool
+    """As in `Reply`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +102,9 @@ class Read:
     """The key `health` was read, or would have been but for the rights."""
 
     seconds: float
+    """From sending the request to the last byte of the answer."""
     permitted: bool
-    """Whether this user may read the key; etcd asks that last, so the time is a read's either way."""
+    """Whether this user may read the key; a quorum was asked either way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,7 @@ class Status:
     leader: int
     """The id of the leader that it follows, 0 when it knows none."""
     raft_term: int
+    """The term of the last entry that it applied; an election shows only after that."""
     raft_index: int
     """The last committed entry."""
     raft_applied_index: int
@@ -145,7 +154,7 @@ class AlarmList:
 
     alarms: tuple[Alarm, ...]
     seconds: float
-    warm: bool
+    """From sending the request to the last byte of the answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +188,7 @@ class HttpHealth:
     reason: str
     """The server's words, where it did not pass."""
     seconds: float
+    """From sending the request to the last byte of the answer."""
 
 
 @dataclass(frozen=True, slots=True)

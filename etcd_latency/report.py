@@ -54,7 +54,9 @@ def as_text(run: Run, *, show_all: bool = False) -> str:
             f"  Run time:       {run.seconds:.3f} s",
         ],
     ]
-    return "\n\n".join("\n".join(section) for section in sections if section)
+    text = "\n\n".join("\n".join(section) for section in sections if section)
+    # A label of a page may hold what a terminal obeys.
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
 
 
 def _service_checks(checks: Sequence[ServiceCheck]) -> Iterator[str]:

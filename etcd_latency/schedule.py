@@ -8,32 +8,20 @@ from typing import Any
 
 from etcd_latency.answers import Answers
 from etcd_latency.client import Client, Sink
-from etcd_latency.config import Config, Site, credentials_for, options_for
+from etcd_latency.config import Config, Site, credentials_for, held_back, options_for
 from etcd_latency.errors import NotOffered, NotPermitted
 from etcd_latency.fetch import Lane
 from etcd_latency.gateway import Gateway, Login
-from etcd_latency.model import Failure, Target
-from etcd_latency.probes import (
-    ALARM_LIST,
-    APISERVER_LANES,
-    CONTROLLER_MANAGER_LANES,
-    LINEARIZABLE_READ,
-    MEMBER_LANES,
-    PAGE,
-    SERIALIZABLE_READ,
-    Probe,
-    Server,
-)
+from etcd_latency.model import Failure, Key, Target
+from etcd_latency.probes import APISERVER_LANES, CONTROLLER_MANAGER_LANES, MEMBER_LANES, PAGE, Probe, Server
 
 LANES = {"member": MEMBER_LANES, "apiserver": APISERVER_LANES, "controller_manager": CONTROLLER_MANAGER_LANES}
 
-TIMED = frozenset((ALARM_LIST, LINEARIZABLE_READ, SERIALIZABLE_READ))
-"""The questions whose answers are worth less than the time that they take."""
-
-LASTING = (NotOffered, NotPermitted)
+UNCHANGING = (NotOffered, NotPermitted)
 """Failures that will be the same in the next run."""
 
 Wanted = dict[Lane, list[Probe[Any]]]
+"""What each lane is asked in a run."""
 
 
 class Schedule:
@@ -42,46 +30,51 @@ class Schedule:
     def __init__(
         self,
         config: Config,
-        sinks: Mapping[tuple[str, str], Callable[[], Sink]],
+        sinks: Mapping[Key, Callable[[], Sink]],
         log: logging.LoggerAdapter[Any],
+        keep_secret: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`sinks` says for which targets a page is cut while it arrives, and by what."""
+        """`sinks` says for which targets a page is cut while it arrives, and by what.
+
+        `keep_secret` is told of every token that a target gives, or that a file holds for it.
+        """
         self._config = config
         self._sinks = sinks
         self._log = log
-        self._lanes: dict[tuple[str, str], tuple[Lane, ...]] = {}
-        self._due: dict[tuple[tuple[str, str], Probe[Any]], float] = {}
+        self._keep_secret = keep_secret
+        self._lanes: dict[Key, tuple[Lane, ...]] = {}
+        self._due: dict[tuple[Key, Probe[Any]], float] = {}
 
-    def wanted(self, targets: Iterable[Target], now: float) -> Wanted:
-        """The questions of this run, at this moment of `time.monotonic()`; who is no target is forgotten."""
+    def keep(self, targets: Iterable[Target]) -> None:
+        """Have lanes for these targets, and forget everybody else."""
         keys = {target.key: target for target in targets}
         self._lanes = {key: self._lanes.get(key) or self._made(target) for key, target in keys.items()}
-        self._due = {key: when for key, when in self._due.items() if key[0] in keys}
-        asked = {
+        self._due = {(key, probe): when for (key, probe), when in self._due.items() if key in keys}
+
+    def due(self, now: float) -> Wanted:
+        """What is to be asked at this moment of `time.monotonic()`."""
+        wanted = {
             lane: [probe for probe in lane.probes if self._is_due(lane.server.target, probe, now)]
             for lanes in self._lanes.values()
             for lane in lanes
         }
-        return {lane: probes for lane, probes in asked.items() if probes}
+        return {lane: probes for lane, probes in wanted.items() if probes}
 
-    def hasten(self, probe: Probe[Any]) -> None:
-        """Let everybody be asked this in the next run."""
+    def ask_again(self, probe: Probe[Any]) -> None:
+        """Let this be due at once, everywhere."""
         self._due = {key: when for key, when in self._due.items() if key[1] is not probe}
 
-    def settle(self, wanted: Mapping[Lane, Iterable[Probe[Any]]], answers: Answers, now: float) -> None:
-        """Put off what was answered by its interval. What failed is asked again in the next run, unless it costs."""
-        for lane, probes in wanted.items():
+    def settle(self, asked: Mapping[Lane, Iterable[Probe[Any]]], answers: Answers, now: float) -> None:
+        """Put off what was answered by its interval; what failed is due again, unless that is a burden."""
+        for lane, probes in asked.items():
             target = lane.server.target
             before: object = None
             for probe in probes:
-                answer = answers.of(target, probe)
-                if answer is not None and answer is not before and self._is_settled(probe, answer):
-                    self._due[target.key, probe] = now + self._config.intervals.get(probe.name, 0.0)
+                interval, answer = self._config.intervals.get(probe.name), answers.of(target, probe)
+                # The rest of a lane that is down was not asked: it has the failure of the question before it.
+                if interval and answer is not None and answer is not before and _is_settled(probe, answer):
+                    self._due[target.key, probe] = now + interval
                 before = answer
-
-    def _is_settled(self, probe: Probe[Any], answer: object) -> bool:
-        """A failure settles only what will not change soon, or what is a burden to a cluster that is in trouble."""
-        return probe is ALARM_LIST or not isinstance(answer, Failure) or isinstance(answer.error, LASTING)
 
     def _is_due(self, target: Target, probe: Probe[Any], now: float) -> bool:
         interval = self._config.intervals.get(probe.name)
@@ -90,14 +83,17 @@ class Schedule:
     def _made(self, target: Target) -> tuple[Lane, ...]:
         """The lanes of a target that is new; clients of one member share its token."""
         site = self._config.site(target)
-        login = Login(credentials_for(target.url, site))
+        if target.key not in self._config.sites:
+            for warning in held_back(target, site):
+                self._log.warning("%s", warning)
+        login = Login(credentials_for(target.url, site), self._keep_secret)
         wanted = (tuple(probe for probe in probes if self._is_wanted(target, probe)) for probes in LANES[target.kind])
         return tuple(
             Lane(
                 self._server(target, site, login, probes),
                 probes,
                 keeps=PAGE in probes and target.kind != "member",
-                timed=not TIMED.isdisjoint(probes),
+                timed=any(probe.timed for probe in probes),
             )
             for probes in wanted
             if probes
@@ -122,5 +118,10 @@ class Schedule:
             agent=self._config.agent,
             log=self._log,
             sink=self._sinks.get(target.key),
+            keep_secret=self._keep_secret,
         )
         return Server(target, client, Gateway(client, login))
+
+
+def _is_settled(probe: Probe[Any], answer: object) -> bool:
+    return probe.costly or not isinstance(answer, Failure) or isinstance(answer.error, UNCHANGING)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable
 
@@ -19,13 +18,12 @@ STATUSES = {
 }
 
 
-def submit(check: AgentCheck, findings: Iterable[Finding], *, ignored: re.Pattern[str] | None) -> None:
-    """Send each as what it is; metrics do not carry tags that match `ignored`, as with those of a page."""
+def submit(check: AgentCheck, findings: Iterable[Finding]) -> None:
+    """Send each as what it is."""
     for finding in findings:
         match finding:
             case Gauge():
-                tags = [tag for tag in finding.tags if ignored is None or not ignored.search(tag)]
-                check.gauge(finding.name, finding.value, tags=tags)
+                check.gauge(finding.name, finding.value, tags=list(finding.tags))
             case Judgement():
                 check.service_check(
                     finding.name, STATUSES[finding.level], tags=list(finding.tags), message=finding.message

@@ -2,77 +2,76 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from etcd_latency import explain
 from etcd_latency.answers import Answers
-from etcd_latency.client import Sink
 from etcd_latency.config import Config
 from etcd_latency.fetch import GRACE_SECONDS, Fetcher
 from etcd_latency.model import Target
-from etcd_latency.probes import ALARM_LIST, CERTIFICATE, MEMBER_LIST, STATUS, Probe
+from etcd_latency.probes import MEMBER_LIST, STATUS, Probe
 from etcd_latency.schedule import Schedule, Wanted
 from etcd_latency.targets import Directory
 
 T = TypeVar("T")
 
-LASTING: Mapping[Probe[Any], bool] = {ALARM_LIST: True, MEMBER_LIST: True, CERTIFICATE: False, STATUS: False}
-"""The questions whose last answer is kept, and whether a failure ends it. Nobody knows of alarms that cannot be
-asked for, or stands by a list from before it was cut off; but a certificate ends when it ends, and a member does
-not change its version by being down."""
+LINGER_SECONDS = 5.0
+"""How long a run waits for who is no member once the members are done: a page of 40 MB takes 2 s when all is
+well, and what takes longer counts in the next run as well."""
 
 
 class Survey:
     """Asks all targets, run after run; `answers` are those of this run, `latest` what still holds of earlier ones."""
 
-    def __init__(
-        self,
-        config: Config,
-        sinks: Mapping[tuple[str, str], Callable[[], Sink]],
-        log: logging.LoggerAdapter[Any],
-    ) -> None:
-        """`sinks` says for which targets a page is cut while it arrives, and by what."""
+    def __init__(self, config: Config, schedule: Schedule) -> None:
         self._config = config
+        self._schedule = schedule
         self._fetch = Fetcher()
-        self._schedule = Schedule(config, sinks, log)
-        self._patience = max(explain.patience(site.http) for site in (*config.sites.values(), config.found_site))
         self._asked: Wanted = {}
-        self._doubtful = False
         self.directory = Directory(config)
         self.answers = Answers()
         self.latest = Answers()
-        # Clients are made now, so that a wrong option is refused before the first run.
-        self._wanted()
+        members = [config.site(target) for target in config.members]
+        self._patience = max(explain.patience(site.http) for site in (*members, config.found_site))
 
     def ask(self) -> None:
         """Ask everybody, and whoever is found in the member lists meanwhile; return when members have answered.
 
         The others are not waited for: what they take costs the members nothing.
         """
-        self._deadline = time.monotonic() + self._patience + GRACE_SECONDS
+        self._started = time.monotonic()
+        deadline = self._started + self._patience + GRACE_SECONDS
         self.answers = self._fetch.begin()
         self._asked = {}
-        while new := self._not_asked_yet():
-            self._fetch.start(new)
-            self._asked |= new
-            self._fetch.wait({lane: new[lane] for lane in new if lane.server.target.kind == "member"}, self._deadline)
+        self._ask_more()
+        if self._config.discover and self.directory.roster is None:
+            self._fetch.listen(self._members_asked(), deadline, enough=self._has_a_list)
             self._learn()
+            self._ask_more()
+        while True:
+            self._fetch.wait(self._members_asked(), deadline)
+            self._learn()
+            if not self._ask_more():
+                break
+        self._schedule.settle(self._members_asked(), self.answers, time.monotonic())
 
     def wait_for_the_rest(self) -> None:
-        """Wait for who is no member, until the time of the run is over."""
-        self._fetch.wait(self._asked, self._deadline)
-        self.latest.keep(self.answers, LASTING)
-        self.latest.forget_all_but(self._targets())
-        self._schedule.settle(self._asked, self.answers, time.monotonic())
-        if self._doubtful:
-            self._schedule.hasten(MEMBER_LIST)
+        """Wait for who is no member; not long for what counts in the next run as well."""
+        others = {lane: probes for lane, probes in self._asked.items() if lane.server.target.kind != "member"}
+        kept = {lane: probes for lane, probes in others.items() if lane.keeps}
+        prompt = {lane: probes for lane, probes in others.items() if not lane.keeps}
+        patience = max((lane.server.http.patience for lane in prompt), default=0.0)
+        enough = time.monotonic() + LINGER_SECONDS
+        self._fetch.wait(prompt, self._started + patience + GRACE_SECONDS)
+        self._fetch.wait(kept, enough)
+        self.latest.keep(self.answers)
+        self.latest.forget_all_but((*self.directory.members(), *self._config.endpoints))
+        self._schedule.settle(others, self.answers, time.monotonic())
 
-    def doubt_the_lists(self, *, doubtful: bool) -> None:
-        """Whether the member lists are to be asked for again in the next run, interval or not."""
-        self._doubtful = doubtful
+    def ask_again(self, probe: Probe[Any]) -> None:
+        """Let this be asked in the next run, whatever its interval."""
+        self._schedule.ask_again(probe)
 
     def members(self) -> list[Target]:
         """The members that were asked in this run, by what is known of them now."""
@@ -89,19 +88,25 @@ class Survey:
         answers = ((target, self.latest.value(target, probe)) for target in self.directory.members())
         return {target: answer for target, answer in answers if answer is not None}
 
-    def _targets(self) -> tuple[Target, ...]:
-        return (*self.directory.members(), *self._config.endpoints)
-
-    def _wanted(self) -> Wanted:
-        return self._schedule.wanted(self._targets(), time.monotonic())
-
-    def _not_asked_yet(self) -> Wanted:
+    def _ask_more(self) -> bool:
+        """Ask whoever was not asked in this run yet; returns whether there was anybody."""
+        self._schedule.keep((*self.directory.members(), *self._config.endpoints))
         asked = {lane.server.target.key for lane in self._asked}
-        return {lane: probes for lane, probes in self._wanted().items() if lane.server.target.key not in asked}
+        due = self._schedule.due(time.monotonic())
+        new = {lane: probes for lane, probes in due.items() if lane.server.target.key not in asked}
+        self._fetch.start(new)
+        self._asked |= new
+        return bool(new)
+
+    def _members_asked(self) -> Wanted:
+        return {lane: probes for lane, probes in self._asked.items() if lane.server.target.kind == "member"}
+
+    def _has_a_list(self) -> bool:
+        return any(self.answers.value(lane.server.target, MEMBER_LIST) is not None for lane in self._asked)
 
     def _learn(self) -> None:
         """Find out who the members are, and which of them is which."""
-        self.latest.keep(self.answers, LASTING)
+        self.latest.keep(self.answers)
         lists = self.known(MEMBER_LIST)
         ids = {target.url: one.asked_id for target, one in lists.items()}
         ids |= {target.url: one.member_id for target, one in self.known(STATUS).items()}

@@ -27,8 +27,9 @@ class Roster:
         return tuple(member for member in self.members if member.client_urls)
 
     def by_url(self, url: str) -> ListedMember | None:
-        """The member whose clients connect there."""
-        return next((member for member in self.members if url in map(same_form, member.client_urls)), None)
+        """The member whose clients connect there, if there is only one."""
+        found = [member for member in self.members if url in member.client_urls]
+        return found[0] if len(found) == 1 else None
 
     def by_id(self, number: int) -> ListedMember | None:
         """The member with this id."""
@@ -51,30 +52,33 @@ class Directory:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._ids: dict[str, int] = {}
-        self._shifting: set[str] = set()
+        self._answering: dict[str, set[int]] = {}
         self._is_current = False
         self.roster: Roster | None = None
 
     def learn(self, ids: Mapping[str, int], lists: Iterable[MemberList]) -> None:
-        """Take in who answered at which client URL, and the lists that came in this run."""
-        self._shifting |= {url for url, number in ids.items() if self._ids.get(url, number) != number}
-        self._ids |= ids
+        """Take in who answered last at which client URL, and the last lists of those who stand by them."""
         newest = agreed(lists)
         self._is_current = newest is not None
         self.roster = newest or self.roster
+        for url, number in ids.items():
+            self._answering.setdefault(url, set()).add(number)
+        if self.roster:
+            members = {member.id for member in self.roster.members}
+            self._answering = {url: numbers & members for url, numbers in self._answering.items()}
 
     def members(self) -> tuple[Target, ...]:
         """Whom to ask: what is written down; with `discover_members`, what the list has, once there is one.
 
-        When none of those answers any more they may have moved, and what is written down is asked, too.
+        What is written down is asked, too, while nobody of the list answers, for they may have moved, or where
+        several advertise one URL, as they do by default: then nobody can be told by it.
         """
         written = tuple(map(self._called, self._config.members))
         if not self._config.discover or not self.roster or not self.roster.started:
             return written
-        found = tuple(map(self._found, self.roster.started))
-        urls = {target.url for target in found}
-        return found if self._is_current else (*found, *(target for target in written if target.url not in urls))
+        found = {target.url: target for target in map(self._found, self.roster.started)}
+        is_enough = self._is_current and len(found) == len(self.roster.started)
+        return tuple((found if is_enough else found | {target.url: target for target in written}).values())
 
     def peers(self) -> dict[str, str] | None:
         """The names of all members by their ids as metrics have them; None while there is no list."""
@@ -92,8 +96,10 @@ class Directory:
         number = self._id_of(target)
         listed = self.roster.by_id(number) if self.roster and number else None
         name = self.roster.name_of(listed) if self.roster and listed else None
-        if name is None or target.url in self._config.named or self._taken(name):
-            return target
+        is_named = target.url in self._config.named
+        return target if is_named or name is None or self._is_taken(name, target) else self._renamed(target, name)
+
+    def _renamed(self, target: Target, name: str) -> Target:
         return self._config.member(target.url, target.page_url, name)
 
     def _unasked(self, listed: ListedMember, taken: Collection[str]) -> str:
@@ -101,31 +107,29 @@ class Directory:
         name = self.roster.name_of(listed) if self.roster else None
         return name if name and name not in taken else f"{listed.id:x}"
 
-    def _taken(self, name: str) -> bool:
-        """Whether the user gave this name to a member; it may be to another one than etcd did."""
-        return any(target.name == name for target in self._config.members if target.url in self._config.named)
+    def _is_taken(self, name: str, target: Target) -> bool:
+        """Whether the user gave this name to another member, or wrote this member down at two URLs."""
+        found = self.roster if self._config.discover else None
+        others = [
+            other
+            for other in self._config.members
+            if other.url != target.url and (found is None or found.by_url(other.url))
+        ]
+        number = self._id_of(target)
+        return any(
+            other.name == name if other.url in self._config.named else self._id_of(other) == number for other in others
+        )
 
     def _found(self, listed: ListedMember) -> Target:
         """A member of the list, with what is written down about it if anything is."""
-        urls = tuple(map(same_form, listed.client_urls))
+        urls = listed.client_urls
         written = next((target for target in self._config.members if target.url in urls), None)
-        if written:
-            return self._called(written)
-        name = self.roster.name_of(listed) if self.roster else None
-        url = urls[0]
-        return self._config.member(
-            url, f"{url}/metrics", name if name and not self._taken(name) else urlsplit(url).netloc
-        )
+        return self._called(written or self._config.member(urls[0], f"{urls[0]}/metrics", urlsplit(urls[0]).netloc))
 
     def _id_of(self, target: Target) -> int | None:
         """By who answers there, else by the list; behind a load balancer now one answers, now another."""
-        if target.url in self._ids and target.url not in self._shifting:
-            return self._ids[target.url]
+        answering = self._answering.get(target.url, set())
+        if len(answering) == 1:
+            return next(iter(answering))
         listed = self.roster.by_url(target.url) if self.roster else None
         return listed.id if listed else None
-
-
-def same_form(url: str) -> str:
-    """A client URL as the configuration has it: small letters, no path."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.lower()}"

@@ -99,7 +99,7 @@ def test_a_page_may_not_fill_the_memory(serve: Serve, monkeypatch: pytest.Monkey
     one = client(serve(page(b"x" * (3 << 20))))
     error = error_of(fetched(one))
     assert type(error) is BadPage
-    assert str(error) == "the page is larger than 1 MiB; is this etcd?"
+    assert str(error) == "the answer is larger than 1 MiB; is this etcd?"
 
 
 def test_all_are_asked_at_once_and_all_are_answered_for(serve: Serve) -> None:

@@ -12,8 +12,7 @@ import pytest
 from etcd_latency import findings
 from etcd_latency.answers import Answers
 from etcd_latency.derive.agreement import Agreement, News
-from etcd_latency.errors import NotOffered, NotPermitted, TimedOut, Unhealthy, Unreachable
-from etcd_latency.gateway import Denied
+from etcd_latency.errors import Denied, NotOffered, NotPermitted, TimedOut, Unhealthy, Unreachable
 from etcd_latency.model import (
     Alarm,
     AlarmList,
@@ -57,7 +56,7 @@ WHO = f"m1 ({URL}): "
 READ = Read(0.002, permitted=True)
 NOSPACE = Alarm("NOSPACE", 1)
 FULL_STATUS = replace(status(), errors=("memberID:1 alarm:NOSPACE ",), alarms=(NOSPACE,))
-NO_RIGHTS = Failure(Denied("no rights"))
+NO_RIGHTS = Failure(Denied("no rights", 0.1, warm=True))
 
 
 def answers(given: dict[Probe[Any], Any], target: Target = M1) -> Answers:
@@ -148,7 +147,7 @@ def test_all_is_well_with_a_member() -> None:
         {
             LINEARIZABLE_READ: Read(0.5, permitted=True),
             SERIALIZABLE_READ: Read(0.125, permitted=True),
-            ALARM_LIST: AlarmList((), 0.75, warm=True),
+            ALARM_LIST: AlarmList((), 0.75),
             STATUS: said,
             HEALTH: passed,
             LIVEZ: passed,
@@ -249,19 +248,19 @@ def test_health_of_a_member(given: dict[Probe[Any], Any], health: tuple[Level, s
         ({STATUS: status()}, {}, 0, (Level.OK, "")),
         ({STATUS: FULL_STATUS}, {}, 1, (Level.CRITICAL, f"{WHO}{FULL}")),
         (
-            {STATUS: status(), ALARM_LIST: AlarmList((NOSPACE,), 0.1, warm=True)},
+            {STATUS: status(), ALARM_LIST: AlarmList((NOSPACE,), 0.1)},
             {},
             1,
             (Level.CRITICAL, f"{WHO}{FULL}"),
         ),
-        ({STATUS: status()}, {ALARM_LIST: AlarmList((NOSPACE,), 0.1, warm=True)}, 0, (Level.OK, "")),
-        ({STATUS: NO_RIGHTS}, {ALARM_LIST: AlarmList((NOSPACE,), 0.1, warm=True)}, 1, (Level.CRITICAL, f"{WHO}{FULL}")),
-        ({STATUS: NO_RIGHTS}, {ALARM_LIST: AlarmList((), 0.1, warm=True)}, 0, (Level.OK, "")),
+        ({STATUS: status()}, {ALARM_LIST: AlarmList((NOSPACE,), 0.1)}, 0, (Level.OK, "")),
+        ({STATUS: NO_RIGHTS}, {ALARM_LIST: AlarmList((NOSPACE,), 0.1)}, 1, (Level.CRITICAL, f"{WHO}{FULL}")),
+        ({STATUS: NO_RIGHTS}, {ALARM_LIST: AlarmList((), 0.1)}, 0, (Level.OK, "")),
         ({STATUS: NO_RIGHTS}, {}, None, (Level.UNKNOWN, f"{WHO}no rights")),
         ({STATUS: NO_RIGHTS}, {ALARM_LIST: NO_RIGHTS}, None, (Level.UNKNOWN, f"{WHO}no rights")),
         (
             {STATUS: Failure(Unreachable("nothing listens there"))},
-            {ALARM_LIST: AlarmList((NOSPACE,), 0.1, warm=True)},
+            {ALARM_LIST: AlarmList((NOSPACE,), 0.1)},
             None,
             (Level.UNKNOWN, f"{WHO}nothing listens there"),
         ),

@@ -72,7 +72,7 @@ def found() -> Iterator[Finding]:
     for read in (probes.LINEARIZABLE_READ, probes.SERIALIZABLE_READ):
         answers.put(member, read, Read(0.1, permitted=True))
     answers.put(member, probes.STATUS, status)
-    answers.put(member, probes.ALARM_LIST, AlarmList((), 0.1, warm=True))
+    answers.put(member, probes.ALARM_LIST, AlarmList((), 0.1))
     answers.put(member, probes.CERTIFICATE, (Certificate("server", "it", datetime(2036, 1, 1, tzinfo=UTC)),))
     agreed = agreement.compared({"m1": status}, {"m1": status}, {"m1": MemberList(1, 1, members)}, str)
     yield from findings.member(member, answers, answers, str)

@@ -245,7 +245,9 @@ def test_authentication(lab: Cluster, aggregator: AggregatorStub, caplog: pytest
         check.check({})
         assert statuses(aggregator, "endpoint.health") == dict.fromkeys(named(lab), OK)
         assert values(aggregator, "probe.read.linearizable.duration").keys() == set(named(lab))
-        assert set(values(aggregator, "probe.success").values()) == {1}
+        assert values(aggregator, "probe.read.serializable.duration") == {}
+        assert values(aggregator, "probe.success", "probe:serializable_read") == dict.fromkeys(named(lab), 0)
+        assert values(aggregator, "probe.success", "probe:linearizable_read") == dict.fromkeys(named(lab), 1)
         aggregator.reset()
         check_of(guarded).check({})
         assert statuses(aggregator, "endpoint.health") == dict.fromkeys(named(lab), OK)

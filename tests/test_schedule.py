@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,12 @@ def schedule(**options: Any) -> tuple[Schedule, tuple[Target, ...]]:
     return Schedule(config, {}, LOG), (*config.members, *config.endpoints)
 
 
+def wanted_of(schedule: Schedule, targets: Sequence[Target], now: float) -> Wanted:
+    """What these targets are to be asked at this moment."""
+    schedule.keep(targets)
+    return schedule.due(now)
+
+
 def questions(wanted: Wanted) -> list[tuple[Probe[Any], ...]]:
     return [tuple(probes) for probes in wanted.values()]
 
@@ -80,7 +87,7 @@ def settled(asked: Schedule, wanted: Wanted, now: float, failed: dict[Probe[Any]
 def test_what_a_member_is_asked() -> None:
     """In lanes of their own: what waits for a quorum, what the member knows itself, plain HTTP, and the certificate."""
     asked, targets = schedule()
-    wanted = asked.wanted(targets, 0.0)
+    wanted = wanted_of(asked, targets, 0.0)
     assert questions(wanted) == OF_A_MEMBER
     assert [(lane.keeps, lane.timed) for lane in wanted] == [
         (False, True),
@@ -94,7 +101,7 @@ def test_what_a_member_is_asked() -> None:
 def test_connections_are_of_a_lane_and_last() -> None:
     """Each lane has a client of its own, and keeps it from run to run."""
     asked, targets = schedule()
-    first, second = asked.wanted(targets, 0.0), asked.wanted(targets, 15.0)
+    first, second = wanted_of(asked, targets, 0.0), wanted_of(asked, targets, 15.0)
     assert list(first) == list(second)
     assert len({id(lane.server.http) for lane in first}) == 4
 
@@ -102,7 +109,7 @@ def test_connections_are_of_a_lane_and_last() -> None:
 def test_without_probes_there_is_only_the_page() -> None:
     """`probes: false` leaves a member's page, and what API servers are asked."""
     asked, targets = schedule(probes=False, apiserver={"endpoints": [API]})
-    assert questions(asked.wanted(targets, 0.0)) == [
+    assert questions(wanted_of(asked, targets, 0.0)) == [
         (PAGE,),
         (APISERVER_LIVEZ,),
         (APISERVER_READYZ,),
@@ -122,40 +129,40 @@ def test_what_kubernetes_is_asked(block: str, lanes: list[tuple[tuple[Probe[Any]
     """A page that may take longer than a run is kept, and has its own time-out; without `metrics` it is not asked."""
     url = API if block == "apiserver" else MANAGER
     asked, (_, target) = schedule(**{block: {"endpoints": [url], "metrics_timeout": 44, "read_timeout": 3}})
-    wanted = asked.wanted([target], 0.0)
+    wanted = wanted_of(asked, [target], 0.0)
     assert [(tuple(probes), lane.keeps) for lane, probes in wanted.items()] == lanes
     assert not any(lane.timed for lane in wanted)
     assert lane_of(wanted, PAGE).server.http.patience == 44
     assert "read_timeout" not in lane_of(wanted, PAGE).server.http.options
     assert lane_of(wanted, CERTIFICATE).server.http.patience == 10
     asked, (_, target) = schedule(**{block: {"endpoints": [url], "metrics": False}})
-    assert questions(asked.wanted([target], 0.0)) == [probes for probes, keeps in lanes if not keeps]
+    assert questions(wanted_of(asked, [target], 0.0)) == [probes for probes, keeps in lanes if not keeps]
 
 
 def test_how_often() -> None:
     """Alarms and the list every minute, certificates every five, all else in every run."""
     asked, targets = schedule()
-    settled(asked, asked.wanted(targets, 1000.0), 1002.0)
+    settled(asked, wanted_of(asked, targets, 1000.0), 1002.0)
     always = [(LINEARIZABLE_READ,), (SERIALIZABLE_READ, STATUS), PLAIN]
-    assert questions(asked.wanted(targets, 1015.0)) == always
-    assert questions(asked.wanted(targets, 1061.9)) == always
-    assert questions(asked.wanted(targets, 1062.0)) == [QUORUM, ALONE, PLAIN]
-    assert questions(asked.wanted(targets, 1302.0)) == OF_A_MEMBER
+    assert questions(wanted_of(asked, targets, 1015.0)) == always
+    assert questions(wanted_of(asked, targets, 1061.9)) == always
+    assert questions(wanted_of(asked, targets, 1062.0)) == [QUORUM, ALONE, PLAIN]
+    assert questions(wanted_of(asked, targets, 1302.0)) == OF_A_MEMBER
 
 
 def test_intervals_are_the_user_s() -> None:
     """Each question has its own; what is not settled is due at once."""
     asked, targets = schedule(alarm_list_interval=20, member_list_interval=40)
-    settled(asked, asked.wanted(targets, 0.0), 0.0)
-    assert questions(asked.wanted(targets, 20.0))[:2] == [QUORUM, (SERIALIZABLE_READ, STATUS)]
-    assert questions(asked.wanted(targets, 40.0))[:2] == [QUORUM, ALONE]
+    settled(asked, wanted_of(asked, targets, 0.0), 0.0)
+    assert questions(wanted_of(asked, targets, 20.0))[:2] == [QUORUM, (SERIALIZABLE_READ, STATUS)]
+    assert questions(wanted_of(asked, targets, 40.0))[:2] == [QUORUM, ALONE]
 
 
 def test_zero_is_never() -> None:
     """`alarm_list_interval: 0` spares the cluster the entry in its log."""
     asked, targets = schedule(alarm_list_interval=0)
     for now in (0.0, 1e6):
-        wanted = asked.wanted(targets, now)
+        wanted = wanted_of(asked, targets, now)
         assert questions(wanted) == [(LINEARIZABLE_READ,), ALONE, PLAIN, SHOWN]
         settled(asked, wanted, now)
 
@@ -175,39 +182,39 @@ def test_zero_is_never() -> None:
 def test_what_failed_is_asked_again(error: TargetError, again: bool) -> None:  # noqa: FBT001
     """In the next run; but not what will fail in the same way, nor the alarms, whose question is a write."""
     asked, targets = schedule()
-    settled(asked, asked.wanted(targets, 0.0), 0.0, {MEMBER_LIST: error, CERTIFICATE: error, ALARM_LIST: error})
-    due = {probe for probes in questions(asked.wanted(targets, 15.0)) for probe in probes}
+    settled(asked, wanted_of(asked, targets, 0.0), 0.0, {MEMBER_LIST: error, CERTIFICATE: error, ALARM_LIST: error})
+    due = {probe for probes in questions(wanted_of(asked, targets, 15.0)) for probe in probes}
     assert (MEMBER_LIST in due, CERTIFICATE in due, ALARM_LIST in due) == (again, again, False)
 
 
 def test_what_was_not_asked_after_all_is_due() -> None:
     """After a time-out the rest of a lane has the same failure, without a question; so it was no burden yet."""
     asked, targets = schedule()
-    wanted = asked.wanted(targets, 0.0)
+    wanted = wanted_of(asked, targets, 0.0)
     answers, hung = Answers(), Failure(TimedOut("x"))
     for probe in QUORUM:
         answers.put(targets[0], probe, hung)
     asked.settle(wanted, answers, 0.0)
-    assert questions(asked.wanted(targets, 15.0))[0] == QUORUM
+    assert questions(wanted_of(asked, targets, 15.0))[0] == QUORUM
 
 
 def test_what_has_not_arrived_is_due() -> None:
     """No answer settles nothing."""
     asked, targets = schedule()
-    wanted = asked.wanted(targets, 0.0)
+    wanted = wanted_of(asked, targets, 0.0)
     asked.settle(wanted, Answers(), 0.0)
-    assert questions(asked.wanted(targets, 15.0)) == OF_A_MEMBER
+    assert questions(wanted_of(asked, targets, 15.0)) == OF_A_MEMBER
 
 
 def test_each_target_has_its_own_intervals() -> None:
     """One that answered is not asked; one that failed is."""
     config = decided(*URLS)
     asked = Schedule(config, {}, LOG)
-    wanted = asked.wanted(config.members, 0.0)
+    wanted = wanted_of(asked, config.members, 0.0)
     answers = Answers()
-    answers.put(config.members[0], ALARM_LIST, AlarmList((), 0.1, warm=True))
+    answers.put(config.members[0], ALARM_LIST, AlarmList((), 0.1))
     asked.settle(wanted, answers, 0.0)
-    due = asked.wanted(config.members, 15.0)
+    due = wanted_of(asked, config.members, 15.0)
     assert [lane.server.target.url for lane, probes in due.items() if ALARM_LIST in probes] == [URLS[1]]
 
 
@@ -215,10 +222,10 @@ def test_who_is_no_target_any_more_is_forgotten() -> None:
     """A member that comes back has new connections, and is asked everything."""
     config = decided(*URLS)
     asked = Schedule(config, {}, LOG)
-    first = asked.wanted(config.members, 0.0)
+    first = wanted_of(asked, config.members, 0.0)
     settled(asked, first, 0.0)
-    assert {lane.server.target.url for lane in asked.wanted(config.members[:1], 1.0)} == {URLS[0]}
-    back = asked.wanted(config.members, 2.0)
+    assert {lane.server.target.url for lane in wanted_of(asked, config.members[:1], 1.0)} == {URLS[0]}
+    back = wanted_of(asked, config.members, 2.0)
     assert [tuple(probes) for lane, probes in back.items() if lane.server.target.url == URLS[1]] == OF_A_MEMBER
     assert {lane for lane in first if lane in back} == {lane for lane in back if lane.server.target.url == URLS[0]}
 
@@ -227,9 +234,9 @@ def test_another_name_is_no_other_target() -> None:
     """Lanes and intervals stay when a member is found to have a name."""
     config = decided(URLS[0])
     asked = Schedule(config, {}, LOG)
-    first = asked.wanted(config.members, 0.0)
+    first = wanted_of(asked, config.members, 0.0)
     settled(asked, first, 0.0)
-    again = asked.wanted([config.member(URLS[0], f"{URLS[0]}/metrics", "m1")], 15.0)
+    again = wanted_of(asked, [config.member(URLS[0], f"{URLS[0]}/metrics", "m1")], 15.0)
     assert list(again) == [lane for lane in first if CERTIFICATE not in lane.probes]
     assert questions(again)[0] == (LINEARIZABLE_READ,)
 
@@ -239,7 +246,7 @@ def test_a_lane_goes_where_its_options_belong() -> None:
     token = {"reader": {"type": "file", "path": "/t"}, "writer": {"type": "header", "name": "X"}}
     member = {"url": URLS[0], "metrics_url": "http://10.0.0.1:2381"}
     asked, targets = schedule(members=member, auth_token=token)
-    wanted = asked.wanted(targets, 0.0)
+    wanted = wanted_of(asked, targets, 0.0)
     assert ["auth_token" in lane.server.http.options for lane in wanted] == [True, True, False, True]
 
 
@@ -250,7 +257,7 @@ def test_the_end_of_an_expired_certificate_is_learnt_in_a_run(tmp_path: Path) ->
         block = {"endpoints": [one.url], "metrics": False}
         asked, targets = schedule(members=one.url, apiserver=block, tls_ca_cert=str(pki.ca), skip_proxy=True, timeout=5)
         fetch = Fetcher()
-        answers, wanted = fetch.begin(), asked.wanted(targets, 0.0)
+        answers, wanted = fetch.begin(), wanted_of(asked, targets, 0.0)
         fetch.start(wanted)
         fetch.wait(wanted, time.monotonic() + 5)
     for target in targets:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from etcd_latency.model import ListedMember, MemberList
-from etcd_latency.targets import Directory, Roster, agreed, same_form
+from etcd_latency.targets import Directory, Roster, agreed
 from tests.test_config import decided
 
 URLS = {number: f"https://10.0.0.{number}:2379" for number in range(1, 10)}
@@ -214,23 +212,6 @@ def test_a_learner_is_found_like_any_other() -> None:
     one = directory(URLS[1], discover=True)
     one.learn({}, [listing(member(1), member(2, learner=True))])
     assert called(one) == {URLS[1]: "m1", URLS[2]: "m2"}
-
-
-@pytest.mark.parametrize(
-    ("written", "in_list"),
-    [
-        ("https://ETCD-1.example:2379/", "https://etcd-1.example:2379"),
-        ("https://etcd-1.example:2379", "HTTPS://Etcd-1.Example:2379/"),
-        ("https://[FD00::1]:2379", "https://[fd00::1]:2379"),
-    ],
-)
-@pytest.mark.parametrize("discover", ["", "found"])
-def test_one_url_in_two_spellings(written: str, in_list: str, discover: str) -> None:
-    """Letters' case and a slash at the end make no other member."""
-    one = directory(written, discover=bool(discover))
-    one.learn({}, [listing(member(1, "m1", in_list))])
-    assert called(one) == {same_form(in_list): "m1"}
-    assert same_form(written) == same_form(in_list)
 
 
 def test_most_lists_count() -> None:

@@ -1,17 +1,18 @@
 """Do the members agree on what they must agree on?
 
-A figure for each thing, and for each thing that is wrong a sentence. What may be seen wrong for a moment,
-because the members are not asked at one instant, must be seen in two runs in a row before it counts.
+A figure for each thing, and for each thing that is wrong a sentence. What may be seen wrong for a moment must
+be seen in two runs in a row before it counts: members are not asked at one instant, and in an election etcd
+tells the new leader before the new term (server/etcdserver/server.go: setLead, setTerm).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sized
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from typing import Literal
 
-from etcd_latency.model import MemberList, Status
+from etcd_latency.model import MemberList, NameOf, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ KINDS: Mapping[str, Kind] = {
     "version": Kind(
         "members run different versions of etcd",
         "Normal during an upgrade; finish it, because mixed versions keep to what the oldest can do.",
-        1,
+        2,
         "warning",
     ),
     "cluster_id": Kind(
@@ -57,14 +58,15 @@ KINDS: Mapping[str, Kind] = {
     ),
     "term": Kind(
         "members are in different raft terms",
-        "A member that is cut off from the others keeps calling elections, or does not hear of them.",
+        "One that is cut off, or far behind in applying, stays in an older term: look for no leader, or a slow disk.",
         2,
         "warning",
     ),
     "leader": Kind(
         "members follow two leaders in one term",
-        "Raft rules this out; the members do not share one history. Stop writing and compare their data.",
-        1,
+        "Raft rules this out for longer than an election takes: the members do not share one history. "
+        "Stop writing and compare their data.",
+        2,
         "error",
     ),
     "member_list": Kind(
@@ -88,13 +90,13 @@ class Agreement:
 
 
 def compared(
-    now: Mapping[str, Status], known: Mapping[str, Status], lists: Mapping[str, MemberList], name: Callable[[int], str]
+    now: Mapping[str, Status], known: Mapping[str, Status], lists: Mapping[str, MemberList], name: NameOf
 ) -> Agreement:
     """Compare what members say, by their names.
 
     `now` holds who answered in this run, `known` and `lists` the last answer of everybody: a version does not
-    change back because its member is down. `name` tells what people call the member with an id. Members of
-    different clusters have nothing else to agree on.
+    change back because its member is down. Members of different clusters have nothing
+    else to agree on.
     """
     ids = {who: one.cluster_id for who, one in lists.items()} | {who: one.cluster_id for who, one in known.items()}
     clusters = _by_answer({who: f"cluster {number:x}" for who, number in ids.items()})
@@ -111,9 +113,7 @@ def compared(
 SHARED_BY_A_CLUSTER = frozenset(("term", "leader", "member_list"))
 
 
-def _within_one_cluster(
-    now: Mapping[str, Status], lists: Mapping[str, MemberList], name: Callable[[int], str]
-) -> Agreement:
+def _within_one_cluster(now: Mapping[str, Status], lists: Mapping[str, MemberList], name: NameOf) -> Agreement:
     contents = _by_answer({who: _written(one) for who, one in lists.items()})
     terms = _by_answer({who: f"term {status.raft_term}" for who, status in now.items()})
     leaders = _leaders(now, name)
@@ -173,6 +173,12 @@ def news(before: Standing, found: Agreement) -> tuple[Standing, tuple[News, ...]
     return after, (*told, *(News(kind, None) for kind in ended))
 
 
+def is_in_doubt(standing: Standing, kind: str) -> bool:
+    """Whether something was seen that has not been told yet."""
+    seen = standing.get(kind)
+    return seen is not None and seen.identity != seen.told
+
+
 def _by_answer(answers: Mapping[str, str]) -> dict[str, list[str]]:
     """Who gave each answer."""
     groups: dict[str, list[str]] = defaultdict(list)
@@ -181,7 +187,7 @@ def _by_answer(answers: Mapping[str, str]) -> dict[str, list[str]]:
     return dict(groups)
 
 
-def _leaders(statuses: Mapping[str, Status], name: Callable[[int], str]) -> dict[int, dict[str, list[str]]]:
+def _leaders(statuses: Mapping[str, Status], name: NameOf) -> dict[int, dict[str, list[str]]]:
     """For every term, who follows which leader."""
     terms: dict[int, dict[str, str]] = defaultdict(dict)
     for who, status in statuses.items():

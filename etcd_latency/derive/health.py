@@ -8,13 +8,10 @@ etcd's own /health says the same: alarms, leader, a read through a quorum.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
-from etcd_latency.errors import TargetError, TimedOut, TlsRefused, Unhealthy, Unreachable
-from etcd_latency.model import Alarm, Failure, HttpHealth, Level, Read, Status, Verdict
-
-DOWN = (TimedOut, TlsRefused, Unhealthy, Unreachable)
-"""The failures that say something about the member; the others only say that it cannot be asked."""
+from etcd_latency.errors import Down, TargetError
+from etcd_latency.model import Alarm, Failure, HttpHealth, Level, NameOf, Read, Status, Verdict
 
 WITH_ALARMS = (3, 5)
 """The first version in which etcdctl asks for alarms, too."""
@@ -25,19 +22,19 @@ def judged(
     status: Status | None,
     page: HttpHealth | None,
     alarms: Iterable[Alarm],
-    name: Callable[[int], str],
+    name: NameOf,
 ) -> Verdict:
-    """What `etcdctl endpoint health` would say; `name` tells what people call the member with an id."""
+    """What `etcdctl endpoint health` would say."""
     if isinstance(read, Read):
         return _by_alarms(status, alarms, name)
-    if isinstance(read.error, DOWN):
+    if isinstance(read.error, Down):
         return Verdict(Level.CRITICAL, "; ".join([*_reasons(status, page), str(read.error)]))
     if status and status.is_learner:
         return Verdict(Level.UNKNOWN, f"{read.error}; etcdctl calls every learner unhealthy")
     return _by_page(read.error, page)
 
 
-def alarmed(known: Iterable[Alarm] | None, why_not: TargetError | None, name: Callable[[int], str]) -> Verdict:
+def alarmed(known: Iterable[Alarm] | None, why_not: TargetError | None, name: NameOf) -> Verdict:
     """Whether an alarm is active anywhere in the cluster, as far as this member knows."""
     if known is None:
         return Verdict(Level.UNKNOWN, str(why_not or "not asked yet"))
@@ -45,7 +42,7 @@ def alarmed(known: Iterable[Alarm] | None, why_not: TargetError | None, name: Ca
     return Verdict(Level.CRITICAL, text) if text else Verdict(Level.OK)
 
 
-def told(alarms: Iterable[Alarm], name: Callable[[int], str]) -> str:
+def told(alarms: Iterable[Alarm], name: NameOf) -> str:
     """`ALARM NOSPACE raised by etcd-1: what to do`, for every alarm."""
     return "; ".join(
         f"ALARM {alarm.kind} raised by {name(alarm.member_id)}: {ADVICE.get(alarm.kind, 'see etcdctl alarm list')}"
@@ -59,7 +56,7 @@ ADVICE = {
 }
 
 
-def _by_alarms(status: Status | None, alarms: Iterable[Alarm], name: Callable[[int], str]) -> Verdict:
+def _by_alarms(status: Status | None, alarms: Iterable[Alarm], name: NameOf) -> Verdict:
     text = told(alarms, name)
     counts = status is None or _version(status.version) >= WITH_ALARMS
     return Verdict(Level.CRITICAL, text) if text and counts else Verdict(Level.OK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from etcd_latency.derive.health import DOWN
+from etcd_latency.errors import Down
 from etcd_latency.model import Failure, HttpHealth, Level, Verdict
 
 
@@ -11,4 +11,4 @@ def judged(answer: HttpHealth | Failure) -> Verdict:
     if isinstance(answer, HttpHealth):
         told = answer.reason or f"HTTP {answer.status_code} without a reason"
         return Verdict(Level.OK) if answer.passed else Verdict(Level.CRITICAL, told)
-    return Verdict(Level.CRITICAL if isinstance(answer.error, DOWN) else Level.UNKNOWN, str(answer.error))
+    return Verdict(Level.CRITICAL if isinstance(answer.error, Down) else Level.UNKNOWN, str(answer.error))

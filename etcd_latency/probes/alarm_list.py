@@ -6,8 +6,13 @@ key touched; it works when writes are refused for want of space (etcd: server/et
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from etcd_latency.errors import BadPage
 from etcd_latency.model import Alarm, AlarmList
-from etcd_latency.probes import fields as read
+from etcd_latency.probes.fields import integer, objects, text
 from etcd_latency.probes.server import Server
 
 
@@ -16,10 +21,16 @@ def ask(server: Server) -> AlarmList:
     said = server.gateway.call("maintenance/alarm", {"action": "GET"})
     return AlarmList(
         alarms=tuple(
-            Alarm(str(alarm["alarm"]), read.integer(alarm, "memberID"))
-            for alarm in read.objects(said.fields, "alarms")
-            if alarm.get("alarm", "NONE") != "NONE"
+            Alarm(_kind(alarm), integer(alarm, "memberID"))
+            for alarm in objects(said.fields, "alarms")
+            if text(alarm, "alarm") not in ("", "NONE")
         ),
         seconds=said.seconds,
-        warm=said.warm,
     )
+
+
+def _kind(alarm: Mapping[str, Any]) -> str:
+    found = text(alarm, "alarm")
+    if not re.fullmatch("[A-Z_]{1,32}", found):
+        raise BadPage(f"etcd's answer holds alarm: {found!r}, which is none; is this an etcd member?")
+    return found

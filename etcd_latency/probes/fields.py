@@ -6,7 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from etcd_latency.errors import BadPage
+from etcd_latency.errors import BadPage, fit_to_show
+
+LONGEST_TEXT = 200
+"""Names, versions and URLs become tags; Datadog cuts those at 200 letters itself."""
 
 
 def integer(fields: Mapping[str, Any], name: str) -> int:
@@ -18,8 +21,8 @@ def integer(fields: Mapping[str, Any], name: str) -> int:
 
 
 def text(fields: Mapping[str, Any], name: str) -> str:
-    """A text; empty where it is left out."""
-    return str(fields.get(name, ""))
+    """A text, made fit to show; empty where it is left out."""
+    return fit_to_show(str(fields.get(name, "")), LONGEST_TEXT)
 
 
 def objects(fields: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
@@ -31,11 +34,11 @@ def objects(fields: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 
 def texts(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    """A list of texts; empty where it is left out."""
+    """A list of texts, made fit to show; empty where it is left out."""
     value = fields.get(name, [])
     if not isinstance(value, list):
         raise BadPage(f"etcd's answer holds {name}, which is not a list")
-    return tuple(map(str, value))
+    return tuple(fit_to_show(str(one), LONGEST_TEXT) for one in value)
 
 
 def header(fields: Mapping[str, Any]) -> Mapping[str, Any]:

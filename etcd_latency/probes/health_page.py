@@ -36,12 +36,12 @@ def readyz(server: Server) -> HttpHealth:
 
 def apiserver_livez(server: Server) -> HttpHealth:
     """kube-apiserver's /livez/etcd: does its etcd answer a read within 2 s (--etcd-healthcheck-timeout)?"""
-    return _ask(server, f"{server.target.url}/livez/etcd")
+    return _ask(server, f"{server.target.url}/livez/etcd", is_text=True)
 
 
 def apiserver_readyz(server: Server) -> HttpHealth:
     """kube-apiserver's /readyz/etcd: may requests be sent to it, as far as its etcd goes?"""
-    return _ask(server, f"{server.target.url}/readyz/etcd")
+    return _ask(server, f"{server.target.url}/readyz/etcd", is_text=True)
 
 
 def _beside_the_page(server: Server, name: str) -> str:
@@ -49,19 +49,23 @@ def _beside_the_page(server: Server, name: str) -> str:
     return urljoin(server.target.page_url, name)
 
 
-def _ask(server: Server, url: str) -> HttpHealth:
+def _ask(server: Server, url: str, *, is_text: bool = False) -> HttpHealth:
     reply = server.http.get(url)
     if reply.status not in ANSWERS:
         raise explain.refuse(reply, urlsplit(url).path)
-    passed = reply.status == HTTPStatus.OK
-    return HttpHealth(reply.status, passed, "" if passed else _reason(reply), reply.seconds)
+    if reply.status == HTTPStatus.OK:
+        return HttpHealth(reply.status, passed=True, reason="", seconds=reply.seconds)
+    reason = _reason(reply, is_text=is_text)
+    if reason is None:  # somebody on the way, who knows nothing of etcd's health
+        raise explain.refuse(reply, urlsplit(url).path)
+    return HttpHealth(reply.status, passed=False, reason=fit_to_show(reason), seconds=reply.seconds)
 
 
-def _reason(reply: Reply) -> str:
+def _reason(reply: Reply, *, is_text: bool) -> str | None:
     """Kubernetes writes it as the body; etcd as `reason`, from 3.5 on, or as lines that begin with `[-]`."""
-    fields = json_object(reply.body)
+    fields = None if is_text else json_object(reply.body)
     if fields is not None:
-        return fit_to_show(str(fields.get("reason", "")))
+        return str(fields.get("reason", ""))
     body = reply.body.decode("utf-8", errors="replace").strip()
-    failed = [line.removeprefix("[-]") for line in body.splitlines() if line.startswith("[-]")]
-    return fit_to_show("; ".join(failed) or body)
+    failed = "; ".join(line.removeprefix("[-]") for line in body.splitlines() if line.startswith("[-]"))
+    return failed or (body if is_text else None)

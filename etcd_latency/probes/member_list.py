@@ -6,9 +6,11 @@ that there is one without a quorum (etcd: server/etcdserver/api/v3rpc/member.go)
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from etcd_latency.errors import BadPage
 from etcd_latency.model import ListedMember, MemberList
-from etcd_latency.probes import fields as read
+from etcd_latency.probes.fields import header, integer, objects, text, texts
 from etcd_latency.probes.server import Server
 
 MOST_MEMBERS = 50
@@ -18,19 +20,29 @@ MOST_MEMBERS = 50
 def ask(server: Server) -> MemberList:
     """The member list, by id."""
     fields = server.gateway.call("cluster/member/list", {"linearizable": False}).fields
-    header = read.header(fields)
+    answering = header(fields)
     members = (
         ListedMember(
-            id=read.integer(member, "ID"),
-            name=read.text(member, "name"),
-            client_urls=read.texts(member, "clientURLs"),
+            id=integer(member, "ID"),
+            name=text(member, "name"),
+            client_urls=tuple(filter(None, map(_address, texts(member, "clientURLs")))),
             is_learner=bool(member.get("isLearner", False)),
         )
-        for member in read.objects(fields, "members")
+        for member in objects(fields, "members")
     )
-    if len(read.objects(fields, "members")) > MOST_MEMBERS:
+    if len(objects(fields, "members")) > MOST_MEMBERS:
         raise BadPage(f"etcd's member list has more than {MOST_MEMBERS} members; is this an etcd member?")
     listed = tuple(sorted(members, key=lambda member: member.id))
     if not listed:
         raise BadPage("etcd's member list is empty; is this an etcd member?")
-    return MemberList(read.integer(header, "cluster_id"), read.integer(header, "member_id"), listed)
+    return MemberList(integer(answering, "cluster_id"), integer(answering, "member_id"), listed)
+
+
+def _address(url: str) -> str | None:
+    """A URL as the configuration has it: http or https, small letters, no path; None for what we cannot dial."""
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in url
+    except ValueError:
+        return None
+    return f"{parts.scheme}://{parts.netloc.lower()}" if usable else None

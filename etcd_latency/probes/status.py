@@ -7,31 +7,41 @@ from __future__ import annotations
 
 import re
 
+from etcd_latency.errors import BadPage
 from etcd_latency.model import Alarm, Status
-from etcd_latency.probes import fields as read
+from etcd_latency.probes.fields import header, integer, text, texts
 from etcd_latency.probes.server import Server
 
-ALARM = re.compile(r"memberID:(\d+) +alarm:(\w+)")
+ALARM = re.compile(r"memberID:(\d{1,20}) +alarm:([A-Z_]{1,32})")
 """An alarm among the errors, in protobuf's text format."""
+
+
+VERSION = re.compile(r"\d{1,4}\.\d{1,4}\b.*")
 
 
 def ask(server: Server) -> Status:
     """Version, sizes, raft's numbers, and what is wrong as far as this member knows."""
     fields = server.gateway.call("maintenance/status", {}).fields
-    header = read.header(fields)
-    errors = read.texts(fields, "errors")
+    answering = header(fields)
+    errors = texts(fields, "errors")
     return Status(
-        cluster_id=read.integer(header, "cluster_id"),
-        member_id=read.integer(header, "member_id"),
-        version=read.text(fields, "version"),
-        db_size=read.integer(fields, "dbSize"),
-        db_size_in_use=read.integer(fields, "dbSizeInUse"),
-        db_size_quota=read.integer(fields, "dbSizeQuota") if "dbSizeQuota" in fields else None,
-        leader=read.integer(fields, "leader"),
-        raft_term=read.integer(fields, "raftTerm"),
-        raft_index=read.integer(fields, "raftIndex"),
-        raft_applied_index=read.integer(fields, "raftAppliedIndex"),
+        cluster_id=integer(answering, "cluster_id"),
+        member_id=integer(answering, "member_id"),
+        db_size=integer(fields, "dbSize"),
+        db_size_in_use=integer(fields, "dbSizeInUse"),
+        db_size_quota=integer(fields, "dbSizeQuota") if "dbSizeQuota" in fields else None,
+        leader=integer(fields, "leader"),
+        raft_term=integer(fields, "raftTerm"),
+        raft_index=integer(fields, "raftIndex"),
+        raft_applied_index=integer(fields, "raftAppliedIndex"),
         is_learner=bool(fields.get("isLearner", False)),
+        version=_version(text(fields, "version")),
         errors=errors,
         alarms=tuple(Alarm(kind, int(number)) for error in errors for number, kind in ALARM.findall(error)),
     )
+
+
+def _version(found: str) -> str:
+    if not VERSION.fullmatch(found):
+        raise BadPage(f"etcd's answer holds version: {found!r}, which is none; is this an etcd member?")
+    return found

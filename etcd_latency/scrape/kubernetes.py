@@ -22,7 +22,7 @@ from etcd_latency import catalog
 from etcd_latency.catalog import Catalogue, Family, Forward, Labels
 from etcd_latency.model import Target
 from etcd_latency.scrape.blocks import Cutter
-from etcd_latency.scrape.scraper import PageScraper, Server
+from etcd_latency.scrape.scraper import Origin, PageScraper, once
 from etcd_latency.scrape.totals import COUNT, SUM, VALUE, Part, Parts, Series, Totals, level
 
 ASKED_BY_BASE = {"process_start_time_seconds", "target_info"}
@@ -65,7 +65,7 @@ class SummingScraper(PageScraper):
             check,
             target,
             {**options, "metrics": catalog.metrics_option(catalogue.families)},
-            Server(catalogue.server, f"a {catalogue.server}", catalogue.mark),
+            Origin(catalogue.server, f"a {catalogue.server}", catalogue.mark),
         )
         self.left_out = 0
         """How many values of the last page were no numbers that can be summed."""
@@ -73,26 +73,32 @@ class SummingScraper(PageScraper):
         self._tags = {family.exposed: self._kept(family, detail=detail) for family in catalogue.families}
         self._known = {name for family in catalogue.families for name in (family.exposed, family.parsed)}
         self._totals: Totals[Group] = Totals()
+        # Decided now: pages are cut in another thread than base reads its options in.
+        transformer = self.metric_transformer
+        self._named = {
+            *self._known,
+            *transformer.transformer_data,
+            *(options.get("share_labels") or ()),
+            *ASKED_BY_BASE,
+        }
+        self._patterns = [pattern for pattern, _ in transformer.metric_patterns]
 
     def cutter(self) -> Cutter:
         """A cutter for one page of this server: it keeps what the catalogue, base or a user's option reads."""
-        transformer = self.metric_transformer
-        named = {*self._known, *transformer.transformer_data, *(self.config.get("share_labels") or ()), *ASKED_BY_BASE}
-        forward = self._catalogue.forward
-        patterns = [pattern for pattern, _ in transformer.metric_patterns]
-
-        def wanted(header: str) -> bool:
-            name = header.removeprefix(self.raw_metric_prefix)
-            parsed = name.removesuffix("_total")
-            return (
-                name in named
-                or parsed in named
-                or (forward is not None and name.startswith(forward.prefix))
-                or any(pattern.search(parsed) for pattern in patterns)
-            )
-
         # The parser of OpenMetrics refuses a histogram without its last bucket.
-        return Cutter(wanted, buckets=transformer.collect_histogram_buckets or self._use_latest_spec)
+        buckets = self.metric_transformer.collect_histogram_buckets or self._use_latest_spec
+        return Cutter(self._is_wanted, buckets=buckets)
+
+    def _is_wanted(self, header: str) -> bool:
+        """Whether somebody reads the family of a `# TYPE` line."""
+        name = header.removeprefix(self.raw_metric_prefix)
+        parsed = name.removesuffix("_total")
+        forward = self._catalogue.forward
+        return (
+            not self._named.isdisjoint((name, parsed))
+            or (forward is not None and name.startswith(forward.prefix))
+            or any(pattern.search(parsed) for pattern in self._patterns)
+        )
 
     def parse_metrics(self) -> Iterator[Metric]:
         found = merged(super().parse_metrics())
@@ -111,7 +117,8 @@ class SummingScraper(PageScraper):
         return tuple(
             (label, tag)
             for label, tag in labels
-            if tag not in self.exclude_labels and (not self.include_labels or tag in self.include_labels)
+            if self.exclude_labels.isdisjoint((label, tag))
+            and (not self.include_labels or not self.include_labels.isdisjoint((label, tag)))
         )
 
     def _chosen(self, found: Iterable[Metric]) -> Iterator[tuple[Family, list[Sample]]]:
@@ -177,7 +184,7 @@ class SummingScraper(PageScraper):
         if metric.name not in known:
             name = f"{forward.name}.{metric.name.removeprefix(forward.prefix)}"
             known[metric.name] = self.metric_transformer.compile_transformer({"name": name, "type": "native_dynamic"})
-        return once(metric, forward.labels)
+        return relabelled(once(metric), forward.labels)
 
 
 def merged(metrics: Iterable[Metric]) -> list[Metric]:
@@ -190,13 +197,12 @@ def merged(metrics: Iterable[Metric]) -> list[Metric]:
     return list(found.values())
 
 
-def once(metric: Metric, renamed: Labels = ()) -> Metric:
-    """A family as it is, but each of its series only once, and labels under the names of our tags."""
+def relabelled(metric: Metric, renamed: Labels) -> Metric:
+    """A family with its labels under the names of our tags."""
     names = dict(renamed)
-    samples = {(sample.name, frozenset(sample.labels.items())): sample for sample in metric.samples}
     metric.samples = [
         sample._replace(labels={names.get(label, label): value for label, value in sample.labels.items()})
-        for sample in samples.values()
+        for sample in metric.samples
     ]
     return metric
 

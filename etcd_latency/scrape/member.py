@@ -11,7 +11,6 @@ from typing import Any
 
 from datadog_checks.base.checks.openmetrics.v2.base import OpenMetricsBaseCheckV2
 from prometheus_client import Metric
-from prometheus_client.samples import Sample
 
 from etcd_latency.model import Target
 from etcd_latency.scrape.scraper import PageScraper
@@ -30,25 +29,32 @@ class MemberScraper(PageScraper):
 
     def __init__(self, check: OpenMetricsBaseCheckV2, target: Target, options: Mapping[str, Any]) -> None:
         super().__init__(check, target, options)
-        self.ghosts = 0
-        """How many series of the last page were left out, because their peer is no member."""
+        self.ghosts: int | None = None
+        """How many series of the last page were left out, because their peer is no member; None without a page."""
         self.peers: Mapping[str, str] | None = None
         """The names of all members by id, None where they are not known."""
 
     def parse_metrics(self) -> Iterator[Metric]:
-        self.ghosts = 0
-        for metric in super().parse_metrics():
-            if self.peers is not None and metric.name.startswith(PEER_FAMILIES):
-                metric.samples = list(self._named(metric.samples, self.peers))
-            yield metric
+        self.ghosts = None
+        metrics = list(super().parse_metrics())
+        if self.peers is not None:
+            self.ghosts = sum(name_peers(metric, self.peers) for metric in metrics if is_about_peers(metric))
+        yield from metrics
 
-    def _named(self, samples: list[Sample], peers: Mapping[str, str]) -> Iterator[Sample]:
-        for sample in samples:
-            label = next((label for label in PEER_LABELS if label in sample.labels), None)
-            if label is None:
-                yield sample
-            elif sample.labels[label] in peers:
-                sample.labels[label] = peers[sample.labels[label]]
-                yield sample
-            elif sample.labels[label] != NOBODY:
-                self.ghosts += 1
+
+def is_about_peers(metric: Metric) -> bool:
+    """Whether a family's series may be about pairs of members."""
+    return bool(metric.name.startswith(PEER_FAMILIES))
+
+
+def name_peers(metric: Metric, peers: Mapping[str, str]) -> int:
+    """Put names in the place of ids; drop series whose peer has none, and return how many ghosts were among them."""
+    found = [
+        (sample, next((label for label in PEER_LABELS if label in sample.labels), None)) for sample in metric.samples
+    ]
+    ids = [label and sample.labels[label] for sample, label in found]
+    for sample, label in found:
+        if label:
+            sample.labels[label] = peers.get(sample.labels[label], "")
+    metric.samples = [sample for sample, label in found if label is None or sample.labels[label]]
+    return sum(number not in (None, NOBODY) and number not in peers for number in ids)

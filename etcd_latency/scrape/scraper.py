@@ -17,11 +17,11 @@ from datadog_checks.base.checks.openmetrics.v2.scraper import OpenMetricsScraper
 from prometheus_client import Metric
 
 from etcd_latency.errors import BadPage, TargetError
-from etcd_latency.model import Answer, Failure, Page, Target
+from etcd_latency.model import Failure, Page, Target
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class Origin:
     """Whose pages a scraper takes, so that another's are refused."""
 
     name: str
@@ -32,7 +32,7 @@ class Server:
     """A pattern: it begins a line in every page of such a server, and if possible in none of another."""
 
 
-MEMBER = Server("etcd", "an etcd member", "etcd_(server|disk|mvcc|network|debugging)_")
+MEMBER = Origin("etcd", "an etcd member", "etcd_(server|disk|mvcc|network|debugging)_")
 """An API server's page has families that begin with `etcd_`, too, but none of these; its process and gRPC
 metrics must not pass for a member's."""
 
@@ -41,18 +41,18 @@ class PageScraper(OpenMetricsScraper):
     """Submits the pages of one target, run after run."""
 
     def __init__(
-        self, check: OpenMetricsBaseCheckV2, target: Target, options: Mapping[str, Any], server: Server = MEMBER
+        self, check: OpenMetricsBaseCheckV2, target: Target, options: Mapping[str, Any], origin: Origin = MEMBER
     ) -> None:
         # Base's own endpoint tag would be the page's URL; a target brings all of its tags along.
         super().__init__(
             check,
             {**options, "openmetrics_endpoint": target.page_url, "tags": list(target.tags), "tag_by_endpoint": False},
         )
-        self._server = server
-        self._mark = re.compile(f"^{re.escape(self.raw_metric_prefix)}{server.mark}".encode(), re.MULTILINE)
-        self.answer: Answer | None = None
+        self._origin = origin
+        self._mark = re.compile(f"^{re.escape(self.raw_metric_prefix)}{origin.mark}".encode(), re.MULTILINE)
+        self.answer: Page | Failure | None = None
 
-    def submit(self, answer: Answer) -> None:
+    def submit(self, answer: Page | Failure) -> None:
         """Submit a page's metrics; raise the `TargetError` of a failure or of a bad page.
 
         A failure comes here, too: after a gap base must not flush the first value of a new counter.
@@ -64,7 +64,7 @@ class PageScraper(OpenMetricsScraper):
             raise
         except Exception as error:
             # Whatever the parser or a transformer of base trips over: it must not cost the other members.
-            raise BadPage(f"the page cannot be read; is this {self._server.name}'s /metrics? ({error})") from error
+            raise BadPage(f"the page cannot be read; is this {self._origin.name}'s /metrics? ({error})") from error
         finally:
             self.answer = None
 
@@ -72,10 +72,10 @@ class PageScraper(OpenMetricsScraper):
         page = self._page()
         self._content_type = page.content_type
         if self.enable_telemetry:
-            self.gauge("telemetry.payload.size", len(page.body), tags=self.tags)
+            self.gauge("telemetry.payload.size", page.size or len(page.body), tags=self.tags)
         if not self._mark.search(page.body):
-            raise BadPage(f"the page has no metric of {self._server.one}; is this the URL of one?")
-        yield from list(super().parse_metrics())
+            raise BadPage(f"the page has no metric of {self._origin.one}; is this the URL of one?")
+        yield from map(once, list(super().parse_metrics()))
 
     def stream_connection_lines(self) -> Iterator[str]:
         """The page's lines. They end at a line feed and nowhere else: a label value may hold U+2028."""
@@ -86,3 +86,11 @@ class PageScraper(OpenMetricsScraper):
             raise self.answer.error
         assert self.answer is not None, "submit() sets the answer"  # noqa: S101 - an invariant for the type checker
         return self.answer
+
+
+def once(metric: Metric) -> Metric:
+    """A family in which no series comes twice; of a series that does, the last counts, as for the Agent."""
+    series = {(sample.name, frozenset(sample.labels.items())): sample for sample in metric.samples}
+    if len(series) < len(metric.samples):
+        metric.samples = list(series.values())
+    return metric

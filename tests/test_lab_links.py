@@ -1,0 +1,106 @@
+"""A link carries what is said, until it is cut for those whom it is cut for."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from socketserver import StreamRequestHandler, ThreadingTCPServer
+
+import pytest
+
+from lab.links import Link
+from lab.process import free_ports
+
+
+class Echo(StreamRequestHandler):
+    def handle(self) -> None:
+        for line in self.rfile:
+            self.wfile.write(line)
+
+
+class EchoServer(ThreadingTCPServer):
+    daemon_threads = True
+    allow_reuse_address = True
+
+
+@pytest.fixture
+def port() -> int:
+    """Where the link listens."""
+    return free_ports(1)[0]
+
+
+@pytest.fixture
+def link(port: int) -> Iterator[Link]:
+    """A link to a server that says everything again."""
+    with EchoServer(("127.0.0.1", 0), Echo) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        link = Link(port, server.server_address[1])
+        try:
+            yield link
+        finally:
+            link.close()
+            server.shutdown()
+
+
+def heard(connection: socket.socket, said: bytes = b"hello\n") -> bytes:
+    """What comes back; nothing when the connection breaks."""
+    try:
+        connection.sendall(said)
+        return connection.recv(100)
+    except ConnectionError:
+        return b""
+
+
+def answer(port: int) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        return heard(connection)
+
+
+@pytest.mark.usefixtures("link")
+def test_a_link_carries_both_ways(port: int) -> None:
+    assert answer(port) == b"hello\n"
+
+
+def test_a_cut_link_breaks_and_refuses(link: Link, port: int) -> None:
+    """What was open ends, what is new gets nothing; restored, it carries again."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        assert heard(connection) == b"hello\n"
+        link.cut()
+        assert connection.recv(100) == b""
+    assert answer(port) == b""
+    link.restore()
+    assert answer(port) == b"hello\n"
+
+
+def test_a_link_can_be_cut_for_one_process(link: Link, port: int) -> None:
+    """Others go on."""
+    other = f"import socket; c = socket.create_connection(('127.0.0.1', {port})); c.sendall(b'hi\\n'); print(c.recv(9))"
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        assert heard(connection) == b"hello\n"
+        link.cut(os.getpid())
+        assert connection.recv(100) == b""
+    assert answer(port) == b""
+    done = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, check=True, timeout=10)
+    assert done.stdout == "b'hi\\n'\n"
+
+
+def test_a_closed_link_frees_its_port(link: Link, port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        assert heard(connection) == b"hello\n"
+        link.close()
+        assert connection.recv(100) == b""
+    with pytest.raises(ConnectionRefusedError):
+        answer(port)
+
+
+def test_a_link_to_nothing_breaks(port: int) -> None:
+    """As it does when a member is down."""
+    link = Link(port, free_ports(1)[0])
+    try:
+        assert answer(port) == b""
+    finally:
+        link.close()
