@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -147,7 +148,7 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         try:
             self.scrapers[target].submit(page)
         except TargetError as error:
-            self.log.debug("%s", target, exc_info=error)
+            self.log.debug("%s", self.sanitize("".join(traceback.format_exception(error))))
             page = Failure(error)
             self._survey.answers.put(target, PAGE, page)
         submit(self, findings.page(target, page))
@@ -184,7 +185,8 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
             for target, probes in asked.items()
         }
         for level, line in self._journal.news(errors):
-            self.log.log(level, "%s", line)
+            self.log.log(level, "%s", self.sanitize(line))
         if not any(answers.value(target, probe) for target, probes in asked.items() for probe in probes):
             failed = ((target, answers.error(target, PAGE)) for target in targets)
-            raise NothingReached("\n".join(f"{target}: {error}" for target, error in failed if error))
+            lines = "\n".join(f"{target}: {error}" for target, error in failed if error)
+            raise NothingReached(self.sanitize(lines))

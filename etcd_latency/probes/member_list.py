@@ -6,12 +6,16 @@ that there is one without a quorum (etcd: server/etcdserver/api/v3rpc/member.go)
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from etcd_latency.errors import BadPage
 from etcd_latency.model import ListedMember, MemberList
 from etcd_latency.probes.fields import header, integer, objects, text, texts
 from etcd_latency.probes.server import Server
+
+HOST = re.compile(r"[\w.:\[\]%-]+")
+"""Host and port, and nobody's password."""
 
 MOST_MEMBERS = 50
 """etcd advises against more than 7; a list that is longer by far is not worth as many connections."""
@@ -42,7 +46,7 @@ def _address(url: str) -> str | None:
     """A URL as the configuration has it: http or https, small letters, no path; None for what we cannot dial."""
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0 and "@" not in url
+        usable = parts.scheme in ("http", "https") and HOST.fullmatch(parts.netloc) and parts.port != 0
     except ValueError:
         return None
     return f"{parts.scheme}://{parts.netloc.lower()}" if usable else None
