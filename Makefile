@@ -2,12 +2,18 @@
 #
 #   make demo              a real three-member etcd cluster, measured; DURATION=30 stops by itself
 #   make test              the whole suite, on recorded pages and on real clusters
+#   make test-versions     the check on etcd 3.4 and on two of 3.5, fetched from Debian
+#   make test-kube         the check on a Kubernetes control plane, built from Debian (4 minutes, once)
+#   make test-apiextensions
+#                          the check on the API server of the newest Kubernetes, if Debian has it today
 #   make check             lint and types
 #   make assets            render what follows from the catalogue (assets/metadata.csv)
 #   make wheel             the package that `agent integration install -w` takes, in dist/
 #   make clean             remove what these made
 #
-# PYTHON names the interpreter for the environment (3.11 to 3.13), ETCD_BIN another etcd.
+# PYTHON names the interpreter for the environment (3.11 to 3.13), ETCD_BIN another etcd. What the tests
+# beside `make test` need is kept in ETCD_LATENCY_CACHE, by default ~/.cache/etcd_latency; made without
+# root, from the packages and sources of a Debian mirror: the one that apt uses here, or ETCD_LATENCY_DEBIAN_MIRROR.
 
 PYTHON ?= python3
 DURATION ?=
@@ -15,7 +21,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check
 
-.PHONY: demo test check assets wheel env clean
+.PHONY: demo test test-versions test-kube test-apiextensions check assets wheel env clean
 .DEFAULT_GOAL := demo
 
 demo: env
@@ -23,6 +29,18 @@ demo: env
 
 test: env
 	@$(RUN) -m pytest
+
+test-versions: env
+	@$(RUN) -m lab.fetch etcd
+	@$(RUN) -m pytest tests/versions
+
+test-kube: env
+	@$(RUN) -m lab.fetch kubernetes
+	@$(RUN) -m pytest tests/kube
+
+test-apiextensions: env
+	@$(RUN) -m lab.fetch apiextensions
+	@$(RUN) -m pytest tests/apiextensions
 
 check: env
 	@$(RUN) -m ruff check .

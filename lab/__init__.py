@@ -1,10 +1,16 @@
 """How the check is proven without an Agent and without a Datadog account.
 
-    pki      a certificate authority and certificates, made on the spot
-    cluster  real etcd members over mutual TLS on free loopback ports
-    load     clients that read, write and watch
-    agent    the smallest Agent: runs the check, turns ever-growing counts into changes
-    demo     all of it together, as a table on the terminal
+    pki         a certificate authority and certificates, made on the spot
+    cluster     real etcd members over mutual TLS on free loopback ports
+    links       links between members that can be cut
+    faults      what befalls clusters: no leader, no space, learners, users
+    load        clients that read, write and watch
+    kubernetes  an API server and a controller manager on a cluster
+    agent       the smallest Agent: runs the check, turns ever-growing counts into changes
+    demo        a cluster, a load and the check together, as a table on the terminal
+
+    fetch       the programs that PyPI does not have, into a cache: a command
+    recipes     what they are and how each is made; by cache, debian and golang
 
 Nothing here is needed inside the Agent, and nothing of the check imports it.
 """

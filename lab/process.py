@@ -7,7 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 # Below the kernel's range for outgoing connections (32768 and up on Linux), or a member that
@@ -87,3 +87,27 @@ def program(path: str, install: str) -> str:
     if found is None:
         raise LabError(f"{path} is not an executable program; {install}")
     return found
+
+
+def output(
+    command: Sequence[str], install: str, *, cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> str:
+    """What a program prints; when it fails, an error with what it complained of first.
+
+    `install` says how to come by the program where it is missing.
+    """
+    name = Path(command[0]).name
+    done = subprocess.run(
+        [program(command[0], install), *command[1:]],
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["it said nothing"]
+        # apt tells its errors after its progress, each with a letter in front.
+        raise LabError(f"{name} failed: {next((line for line in said if line.startswith('E: ')), said[-1])}")
+    return done.stdout

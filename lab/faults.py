@@ -1,0 +1,193 @@
+"""What befalls clusters: no leader, no space, members that come and go, users.
+
+What is a context manager is undone at its end; the others are for clusters that nobody needs afterwards.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import requests
+
+from lab.cluster import Cluster, Member, addresses, launched, wait_until_healthy
+from lab.links import Link
+from lab.process import LabError
+
+PATIENCE_SECONDS = 30.0
+FILLER = base64.b64encode(b"x" * 20_000).decode()
+SMALL_QUOTA = "--quota-backend-bytes=16777216"
+"""The flag of a cluster that `fill` fills in seconds."""
+
+
+class Login(NamedTuple):
+    """A user of etcd."""
+
+    name: str
+    password: str
+
+
+ROOT = Login("root", "root-password")
+MONITOR = Login("monitor", "monitor-password")
+
+
+@contextmanager
+def no_leader(lab: Cluster) -> Iterator[None]:
+    """Cut every link of a proxied cluster; when the block begins, no member has a leader."""
+    with _restoring(lab):
+        for member in lab.members:
+            _link(member).cut()
+        _wait_until("no member has a leader", lambda: not any(has_leader(lab, member) for member in lab.members))
+        yield
+
+
+@contextmanager
+def isolated(lab: Cluster, member: Member) -> Iterator[None]:
+    """Cut one member of a proxied cluster off, both ways; when the block begins, it alone has no leader."""
+    others = [other for other in lab.members if other is not member]
+    with _restoring(lab):
+        _link(member).cut()
+        for other in others:
+            _link(other).cut(member.process.pid)
+        _wait_until(
+            f"{member.name} alone has no leader",
+            lambda: not has_leader(lab, member) and all(has_leader(lab, other) for other in others),
+        )
+        yield
+
+
+@contextmanager
+def _restoring(lab: Cluster) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for member in lab.members:
+            _link(member).restore()
+        wait_until_healthy(lab)
+
+
+def _link(member: Member) -> Link:
+    if member.link is None:
+        raise LabError(f"{member.name} has no link that could be cut: start its cluster with proxied=True")
+    return member.link
+
+
+def has_leader(lab: Cluster, member: Member) -> bool:
+    """What the member's own page says; a member without a leader answers nothing that needs one."""
+    with lab.session() as session:
+        page = session.get(f"{member.metrics_url}/metrics", timeout=5).text
+    return "\netcd_server_has_leader 1\n" in page
+
+
+def _follows(lab: Cluster, starting: Member) -> bool:
+    if not starting.process.running:
+        raise LabError(f"{starting.name} ended while it started; its log:\n{starting.process.log_extract()}")
+    try:
+        return has_leader(lab, starting)
+    except requests.ConnectionError:
+        return False
+
+
+def fill(lab: Cluster) -> requests.Response:
+    """Write until etcd refuses for want of space, and return its refusal; start the cluster with SMALL_QUOTA."""
+    url = f"{lab.members[0].client_url}/v3/kv/put"
+    with lab.session() as session:
+        for number in range(2_000):
+            key = base64.b64encode(f"/filler/{number}".encode()).decode()
+            answer = session.post(url, json={"key": key, "value": FILLER}, timeout=10)
+            if not answer.ok:
+                return answer
+    raise LabError("the cluster takes 40 MB: was it started with SMALL_QUOTA?")
+
+
+@contextmanager
+def learner(lab: Cluster) -> Iterator[Cluster]:
+    """Add a member that learns but has no vote yet; gives the cluster with it as the last of its members."""
+    name = _unused_name(lab)
+    (urls,) = addresses(1, proxied=lab.members[0].link is not None)
+    _patiently(lab, "member", "add", name, "--learner", f"--peer-urls={urls.peer}")
+    peers = {member.name: member.urls for member in lab.members} | {name: urls}
+    added = lab.template.member(name, peers, state="existing")
+    grown = replace(lab, members=(*lab.members, added))
+    try:
+        with launched(added, lab.folder):
+            _wait_until(f"{name} follows the leader", lambda: _follows(lab, added))
+            yield grown
+    finally:
+        _patiently(lab, "member", "remove", member_id(lab, added))
+
+
+def _unused_name(lab: Cluster) -> str:
+    """Of no member before: what that one kept is of no use to another."""
+    names = (f"etcd-{number}" for number in itertools.count(len(lab.members) + 1))
+    return next(name for name in names if not (lab.folder / name).exists())
+
+
+def remove(lab: Cluster, member: Member) -> Cluster:
+    """Take a member out of its cluster for good, upon which it ends; gives the cluster that is left."""
+    left = replace(lab, members=tuple(other for other in lab.members if other is not member))
+    _patiently(left, "member", "remove", member_id(left, member))
+    _wait_until(f"{member.name} has ended", lambda: not member.process.running)
+    wait_until_healthy(left)  # it may have been the leader
+    return left
+
+
+def member_id(lab: Cluster, member: Member) -> str:
+    """The number by which etcd knows a member, as its tools write it."""
+    known = lab.etcdctl("member", "list")["members"]
+    return next(f"{entry['ID']:x}" for entry in known if entry["peerURLs"] == [member.urls.peer])
+
+
+@contextmanager
+def users(lab: Cluster) -> Iterator[Cluster]:
+    """Turn authentication on: ROOT may do all, MONITOR nothing; gives the cluster with a client without a name.
+
+    With a certificate that has a common name, etcd's gateway takes no request any more.
+    """
+    for login in (ROOT, MONITOR):
+        lab.etcdctl("user", "add", ":".join(login))
+    lab.etcdctl("user", "grant-role", ROOT.name, "root")
+    lab.etcdctl("auth", "enable")
+    nameless = replace(lab, client=lab.pki.issue("nameless", nameless=True))
+    try:
+        # Each member enforces it once it has applied it.
+        for member in lab.members:
+            _wait_until(f"{member.name} asks for users", partial(_asks_for_users, nameless, member))
+        yield nameless
+    finally:
+        nameless.etcdctl("auth", "disable", f"--user={':'.join(ROOT)}")
+        for login in (ROOT, MONITOR):
+            lab.etcdctl("user", "delete", login.name)
+
+
+def _asks_for_users(lab: Cluster, member: Member) -> bool:
+    with lab.session() as session:
+        return not session.post(f"{member.client_url}/v3/kv/range", json={"key": FILLER[:4]}, timeout=10).ok
+
+
+def _patiently(lab: Cluster, *arguments: str) -> None:
+    """Change the members; etcd refuses until all of them have been connected for some seconds."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            lab.etcdctl(*arguments)
+        except LabError as error:
+            if "unhealthy cluster" not in str(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.5)
+        else:
+            return
+
+
+def _wait_until(what: str, probe: Callable[[], bool]) -> None:
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while not probe():
+        if time.monotonic() > give_up:
+            raise LabError(f"not yet after {PATIENCE_SECONDS:g} s: {what}")
+        time.sleep(0.1)
