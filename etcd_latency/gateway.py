@@ -123,7 +123,7 @@ class Login:
         try:
             self._token, self._is_settled = _authenticate(client, credentials)
         except TargetError as error:
-            self.problem = error
+            self.problem = NotPermitted(str(error)) if isinstance(error, Denied) else error
             self._not_before = time.monotonic() + RETRY_SECONDS[isinstance(error, NotPermitted)]
         else:
             self.problem = None
