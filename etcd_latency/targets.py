@@ -73,12 +73,14 @@ class Directory:
         What is written down is asked, too, while nobody of the list answers, for they may have moved, or where
         several advertise one URL, as they do by default: then nobody can be told by it.
         """
-        written = tuple(map(self._called, self._config.members))
         if not self._config.discover or not self.roster or not self.roster.started:
-            return written
+            return tuple(map(self._called, self._config.members))
         found = {target.url: target for target in map(self._found, self.roster.started)}
-        is_enough = self._is_current and len(found) == len(self.roster.started)
-        return tuple((found if is_enough else found | {target.url: target for target in written}).values())
+        if self._is_current and len(found) == len(self.roster.started):
+            return tuple(found.values())
+        names = {target.name for target in found.values()}
+        seeds = ((target, self._called(target)) for target in self._config.members if target.url not in found)
+        return (*found.values(), *(target if called.name in names else called for target, called in seeds))
 
     def peers(self) -> dict[str, str] | None:
         """The names of all members by their ids as metrics have them; None while there is no list."""

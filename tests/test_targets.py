@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from etcd_latency.model import ListedMember, MemberList
@@ -236,3 +237,33 @@ def test_ids_are_hexadecimal_in_metrics() -> None:
     assert one.peers() == {"abcdef012345678": "m1"}
     assert one.name_of(0x0ABCDEF012345678) == "m1"
     assert one.name_of(0xFF) == "ff"
+
+
+def test_seeds_are_asked_again_when_nobody_stands_by_the_list() -> None:
+    """The members may have moved; a seed does not take the name of a member that is asked elsewhere."""
+    seed = "https://10.9.9.9:2379"
+    one = directory(seed, discover=True)
+    one.learn({seed: IDS[1]}, [THREE])
+    assert seed not in called(one)
+    one.learn({}, [])
+    assert called(one) == {URLS[1]: "m1", URLS[2]: "m2", URLS[3]: "m3", seed: "10.9.9.9:2379"}
+    one.learn({}, [THREE])
+    assert seed not in called(one)
+
+
+def test_members_that_advertise_one_url_are_asked_once() -> None:
+    """As they do by default, where nobody says better: then the seeds are asked, too."""
+    one = directory(URLS[1], discover=True)
+    one.learn({}, [listing(member(1, "m1", "http://localhost:2379"), member(2, "m2", "http://localhost:2379"))])
+    assert called(one) == {"http://localhost:2379": "localhost:2379", URLS[1]: "10.0.0.1:2379"}
+
+
+def test_a_member_that_was_replaced_keeps_its_name() -> None:
+    """Removed, wiped and added again at its URL it has another id; that is no load balancer."""
+    url = "https://etcd-1.example:2379"
+    one = directory(url)
+    replaced = replace(member(1, "m1"), id=7)
+    one.learn({url: IDS[1]}, [listing(member(1, "m1"), member(2, "m2"))])
+    one.learn({url: 7}, [listing(member(1, "m1"), member(2, "m2"))])
+    one.learn({url: 7}, [listing(replaced, member(2, "m2"))])
+    assert called(one) == {url: "m1"}
