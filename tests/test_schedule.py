@@ -131,7 +131,8 @@ def test_what_kubernetes_is_asked(block: str, lanes: list[tuple[tuple[Probe[Any]
     asked, (_, target) = schedule(**{block: {"endpoints": [url], "metrics_timeout": 44, "read_timeout": 3}})
     wanted = wanted_of(asked, [target], 0.0)
     assert [(tuple(probes), lane.keeps) for lane, probes in wanted.items()] == lanes
-    assert not any(lane.timed for lane in wanted)
+    assert {probe for lane in wanted if lane.timed for probe in lane.probes} <= {APISERVER_LIVEZ, APISERVER_READYZ}
+    assert {probe for lane in wanted if not lane.timed for probe in lane.probes} == {PAGE, CERTIFICATE}
     assert lane_of(wanted, PAGE).server.http.patience == 44
     assert "read_timeout" not in lane_of(wanted, PAGE).server.http.options
     assert lane_of(wanted, CERTIFICATE).server.http.patience == 10

@@ -44,8 +44,8 @@ HEALTH = Probe("health", health_page.health)
 LIVEZ = Probe("livez", health_page.livez)
 READYZ = Probe("readyz", health_page.readyz)
 CERTIFICATE = Probe("certificate", certificate.ask, lasting=True, holds_when_down=True)
-APISERVER_LIVEZ = Probe("livez", health_page.apiserver_livez)
-APISERVER_READYZ = Probe("readyz", health_page.apiserver_readyz)
+APISERVER_LIVEZ = Probe("livez", health_page.apiserver_livez, timed=True)
+APISERVER_READYZ = Probe("readyz", health_page.apiserver_readyz, timed=True)
 """Nobody knows of alarms that cannot be asked for, or stands by a member list from before it was cut off; but a
 certificate ends when it ends, and a member does not change its version by being down."""
 
