@@ -8,12 +8,13 @@ from typing import Any
 
 from etcd_latency.answers import Answers
 from etcd_latency.client import Client, Sink
-from etcd_latency.config import Config, Site, credentials_for, held_back, options_for
+from etcd_latency.config import Config
 from etcd_latency.errors import NotOffered, NotPermitted
 from etcd_latency.fetch import Lane
 from etcd_latency.gateway import Gateway, Login
 from etcd_latency.model import Failure, Key, Target
 from etcd_latency.probes import APISERVER_LANES, CONTROLLER_MANAGER_LANES, MEMBER_LANES, PAGE, Probe, Server
+from etcd_latency.sites import Site, credentials_for, held_back, options_for
 
 LANES = {"member": MEMBER_LANES, "apiserver": APISERVER_LANES, "controller_manager": CONTROLLER_MANAGER_LANES}
 

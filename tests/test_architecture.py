@@ -12,8 +12,9 @@ ROOT = Path(__file__).parent.parent
 FLOORS = (
     ("__about__", "errors", "mistakes", "wire"),
     ("model", "catalog", "option_types"),
-    ("config_models", "certificates", "derive"),
-    ("config", "explain"),
+    ("config_models", "certificates", "derive", "wrapper"),
+    ("sites", "explain"),
+    ("config",),
     ("client", "scrape", "targets"),
     ("gateway",),
     ("probes",),

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from etcd_latency.config import Config, configure, http_options, inherit
+from etcd_latency.config import Config, configure
 from etcd_latency.config_models import InstanceConfig, SharedConfig
+from etcd_latency.sites import http_options, inherit
 
 
 def decided(*members: Any, init_config: dict[str, Any] | None = None, **options: Any) -> Config:

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from etcd_latency.client import Client
-from etcd_latency.config import credentials_for, held_back, options_for
 from etcd_latency.errors import BadPage, Denied, Moved, NotOffered, NotPermitted, Refused, TargetError, Unhealthy
 from etcd_latency.gateway import BAD_COMMON_NAME, NO_GATEWAY, Gateway, Login
 from etcd_latency.model import Credentials
 from etcd_latency.schedule import Schedule
+from etcd_latency.sites import credentials_for, held_back, options_for
 from lab.pki import Pki
 from tests.gateway_server import Fake, Script, scripted
 from tests.test_config import decided
