@@ -76,6 +76,16 @@ class Client:
         """From now on no question may last beyond this moment of `time.monotonic()`."""
         self._end = deadline
 
+    @contextmanager
+    def in_half_the_time(self) -> Iterator[None]:
+        """Ask what other questions have to wait for: they must have time left when there is no answer."""
+        whole = self._end
+        self._end = (time.monotonic() + whole) / 2 if whole else whole
+        try:
+            yield
+        finally:
+            self._end = whole
+
     def page(self) -> Page:
         """GET the metrics page; raise `TargetError` where there is none."""
         with self._asking(self.target.page_url):
@@ -226,5 +236,10 @@ class Whole:
 
 
 def _framed(response: requests.Response) -> bool:
-    """Whether HTTP itself tells where the body ends, so that a part of it cannot pass for the whole."""
+    """Whether HTTP itself tells where the body ends, so that a part of it cannot pass for the whole.
+
+    What was compressed may have been cut before.
+    """
+    if "Content-Encoding" in response.headers:
+        return False
     return "Content-Length" in response.headers or "chunked" in response.headers.get("Transfer-Encoding", "")

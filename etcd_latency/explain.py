@@ -174,7 +174,7 @@ def _innermost(error: BaseException) -> BaseException:
     while True:
         inside = (getattr(error, "reason", None), error.__cause__, error.__context__, *error.args)
         deeper = next((one for one in inside if isinstance(one, BaseException) and id(one) not in seen), None)
-        if deeper is None:
+        if deeper is None or isinstance(error, IncompleteRead):  # which http.client raises out of a ValueError
             return error
         seen.add(id(deeper))
         error = deeper

@@ -121,7 +121,8 @@ class Login:
     def _log_in(self, client: Client, credentials: Credentials) -> None:
         """A login that failed is not repeated with every question: it takes a quorum, and a costly comparison."""
         try:
-            self._token, self._is_settled = _authenticate(client, credentials)
+            with client.in_half_the_time():
+                self._token, self._is_settled = _authenticate(client, credentials)
         except TargetError as error:
             self.problem = NotPermitted(str(error)) if isinstance(error, Denied) else error
             self._not_before = time.monotonic() + RETRY_SECONDS[isinstance(error, NotPermitted)]
@@ -151,8 +152,9 @@ class Gateway:
                 reply = _post(self._client, path, fields, another)
             problem = self._login.problem
         if problem and _wants_a_token(reply):
-            # A login takes a quorum, and some questions want no token: so it was asked without.
-            raise type(problem)(f"the login of `username` failed: {problem}")
+            # A login takes a quorum, and some questions want no token: so it was asked without. That this one
+            # does is no reason to ask no other.
+            raise Refused(f"the login of `username` failed: {problem}")
         return Said(_read(reply, path), reply.seconds, reply.warm)
 
 

@@ -107,7 +107,7 @@ class Survey:
     def _learn(self) -> None:
         """Find out who the members are, and which of them is which."""
         self.latest.keep(self.answers)
-        lists = self.known(MEMBER_LIST)
-        ids = {target.url: one.asked_id for target, one in lists.items()}
+        lists = {target.url: one for target, one in self.known(MEMBER_LIST).items()}
+        ids = {url: one.asked_id for url, one in lists.items()}
         ids |= {target.url: one.member_id for target, one in self.known(STATUS).items()}
-        self.directory.learn(ids, lists.values())
+        self.directory.learn(ids, lists)

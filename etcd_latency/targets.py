@@ -7,7 +7,7 @@ its client URLs. The member list ties them together; every member has its own co
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -53,80 +53,75 @@ class Directory:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._answering: dict[str, set[int]] = {}
-        self._is_current = False
+        self._is_confirmed = False
         self.roster: Roster | None = None
 
-    def learn(self, ids: Mapping[str, int], lists: Iterable[MemberList]) -> None:
-        """Take in who answered last at which client URL, and the last lists of those who stand by them."""
-        newest = agreed(lists)
-        self._is_current = newest is not None
-        self.roster = newest or self.roster
+    def learn(self, ids: Mapping[str, int], lists: Mapping[str, MemberList]) -> None:
+        """Take in, by client URL, who answered there last, and the last lists of those who stand by them."""
+        self.roster = agreed(lists.values()) or self.roster
+        if self.roster is None:
+            return
+        advertised = {url for member in self.roster.members for url in member.client_urls}
+        self._is_confirmed = not advertised.isdisjoint(lists)
+        members = {member.id for member in self.roster.members}
         for url, number in ids.items():
             self._answering.setdefault(url, set()).add(number)
-        if self.roster:
-            members = {member.id for member in self.roster.members}
-            self._answering = {url: numbers & members for url, numbers in self._answering.items()}
+        self._answering = {url: numbers & members for url, numbers in self._answering.items()}
 
     def members(self) -> tuple[Target, ...]:
         """Whom to ask: what is written down; with `discover_members`, what the list has, once there is one.
 
-        What is written down is asked, too, while nobody of the list answers, for they may have moved, or where
-        several advertise one URL, as they do by default: then nobody can be told by it.
+        What is written down is asked, too, while nobody answers at the URLs of the list, for they may lead
+        nowhere from here, or where several advertise one URL, as they do by default.
         """
         if not self._config.discover or not self.roster or not self.roster.started:
-            return tuple(map(self._called, self._config.members))
+            return tuple(self._named(self._config.members))
         found = {target.url: target for target in map(self._found, self.roster.started)}
-        if self._is_current and len(found) == len(self.roster.started):
-            return tuple(found.values())
-        names = {target.name for target in found.values()}
-        seeds = ((target, self._called(target)) for target in self._config.members if target.url not in found)
-        return (*found.values(), *(target if called.name in names else called for target, called in seeds))
+        if not self._is_confirmed or len(found) < len(self.roster.started):
+            found |= {target.url: target for target in self._config.members}
+        return tuple(self._named(found.values()))
 
     def peers(self) -> dict[str, str] | None:
         """The names of all members by their ids as metrics have them; None while there is no list."""
         if self.roster is None:
             return None
-        labels = {number: target.name for target in self.members() if (number := self._id_of(target))}
-        return {f"{one.id:x}": labels.get(one.id) or self._unasked(one, labels.values()) for one in self.roster.members}
+        members = self.members()
+        labels = {number: target.name for target in reversed(members) if (number := self._id_of(target))}
+        taken = {target.name for target in members}
+        return {f"{one.id:x}": labels.get(one.id) or self._unasked(one, taken) for one in self.roster.members}
 
     def name_of(self, number: int) -> str:
         """What people call the member with this id."""
         return (self.peers() or {}).get(f"{number:x}", f"{number:x}")
 
-    def _called(self, target: Target) -> Target:
-        """A member that is written down, under the name that the list has for it."""
+    def _named(self, targets: Iterable[Target]) -> Iterator[Target]:
+        """Targets by names of their own: the user's, else the list's, else host and port; the first comes first."""
+        targets = tuple(targets)
+        taken = {target.name for target in targets if target.url in self._config.named}
+        for target in targets:
+            if target.url in self._config.named:
+                yield target
+                continue
+            names = (self._listed_name(target), target.name, target.url)
+            name = next(name for name in names if name and name not in taken)
+            taken.add(name)
+            yield self._config.member(target.url, target.page_url, name)
+
+    def _listed_name(self, target: Target) -> str | None:
         number = self._id_of(target)
         listed = self.roster.by_id(number) if self.roster and number else None
-        name = self.roster.name_of(listed) if self.roster and listed else None
-        is_named = target.url in self._config.named
-        return target if is_named or name is None or self._is_taken(name, target) else self._renamed(target, name)
-
-    def _renamed(self, target: Target, name: str) -> Target:
-        return self._config.member(target.url, target.page_url, name)
+        return self.roster.name_of(listed) if self.roster and listed else None
 
     def _unasked(self, listed: ListedMember, taken: Collection[str]) -> str:
         """What to call a member that is somebody's peer and is not asked itself; its id where its name is taken."""
         name = self.roster.name_of(listed) if self.roster else None
         return name if name and name not in taken else f"{listed.id:x}"
 
-    def _is_taken(self, name: str, target: Target) -> bool:
-        """Whether the user gave this name to another member, or wrote this member down at two URLs."""
-        found = self.roster if self._config.discover else None
-        others = [
-            other
-            for other in self._config.members
-            if other.url != target.url and (found is None or found.by_url(other.url))
-        ]
-        number = self._id_of(target)
-        return any(
-            other.name == name if other.url in self._config.named else self._id_of(other) == number for other in others
-        )
-
     def _found(self, listed: ListedMember) -> Target:
-        """A member of the list, with what is written down about it if anything is."""
+        """A member of the list, as it is written down if it is, without its name from the list yet."""
         urls = listed.client_urls
         written = next((target for target in self._config.members if target.url in urls), None)
-        return self._called(written or self._config.member(urls[0], f"{urls[0]}/metrics", urlsplit(urls[0]).netloc))
+        return written or self._config.member(urls[0], f"{urls[0]}/metrics", urlsplit(urls[0]).netloc)
 
     def _id_of(self, target: Target) -> int | None:
         """By who answers there, else by the list; behind a load balancer now one answers, now another."""

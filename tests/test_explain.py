@@ -121,6 +121,13 @@ def test_a_file_that_base_reads_is_named() -> None:
     assert told == "/var/run/token, which an option names, cannot be read (No such file or directory)"
 
 
+def test_a_cut_between_two_chunks_is_a_broken_connection() -> None:
+    """http.client finds no length where the next chunk should begin, and raises its own error out of that one."""
+    error = IncompleteRead(b"")
+    error.__context__ = ValueError("invalid literal for int() with base 16: b''")
+    assert "broke in the middle of the page" in str(translate(wrapped(error), URL, {"timeout": 7}))
+
+
 def test_what_does_not_speak_http_is_told_as_that() -> None:
     """Some other protocol answers on the port; it did not just close."""
     assert "does not speak HTTP" in str(translate(BadStatusLine("\x00\x01"), URL, {"timeout": 7}))

@@ -312,7 +312,7 @@ def test_a_login_without_a_quorum_is_tried_again_later(fake: MakeFake, monkeypat
     one = fake({LOGIN: [no_quorum, TOKEN], RANGE: [NOBODY, ANSWER], STATUS: ANSWER})
     asking = gateway(one, Login(ROOT))
     assert asking.call("maintenance/status", {}).fields == {"header": {"member_id": "7"}}
-    with pytest.raises(Unhealthy, match=r"^the login of `username` failed: request timed out: etcd took"):
+    with pytest.raises(Refused, match=r"^the login of `username` failed: request timed out: etcd took"):
         asking.call("kv/range", {})
     assert one.paths == [LOGIN, STATUS, RANGE]
     monkeypatch.setattr("etcd_latency.gateway.time.monotonic", lambda: 1e9)

@@ -263,6 +263,17 @@ def test_authentication(lab: Cluster, aggregator: AggregatorStub, caplog: pytest
     assert "hunter2" not in caplog.text
 
 
+def test_a_login_takes_a_quorum(lab: Cluster, aggregator: AggregatorStub) -> None:
+    """A check that starts while there is none, and so gets no token, still has what etcd tells without."""
+    name, password = faults.MONITOR
+    with faults.users(lab) as guarded, faults.no_leader(guarded):
+        check = check_of(guarded, username=name, password=password)
+        check.check({})
+        assert set(values(aggregator, "status.has_leader").values()) == {0}
+        stubs = aggregator.service_checks("etcd_latency.endpoint.health")
+        assert [stub.status for stub in stubs] == [CRITICAL] * 3
+
+
 def test_the_gateway_is_off(binary: str, aggregator: AggregatorStub, caplog: pytest.LogCaptureFixture) -> None:
     """Without a gateway health is etcd's own /health, and what is not offered is said once, not as a failure."""
     caplog.set_level("INFO")

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
+
+import pytest
 
 from etcd_latency.model import ListedMember, MemberList
 from etcd_latency.targets import Directory, Roster, agreed
@@ -33,6 +37,11 @@ def directory(*members: Any, discover: bool = False) -> Directory:
     return Directory(decided(*members, discover_members=discover))
 
 
+def learn(one: Directory, ids: dict[str, int], lists: Sequence[MemberList]) -> None:
+    """Lists come from the first members of the cluster, at the URLs that they advertise."""
+    one.learn(ids, {URLS[number]: each for number, each in enumerate(lists, 1)})
+
+
 def called(one: Directory) -> dict[str, str]:
     """Whom it says to ask, by URL."""
     return {target.url: target.name for target in one.members()}
@@ -51,7 +60,7 @@ def test_members_are_called_as_the_list_calls_them() -> None:
     """By their client URLs, though none has answered itself; tags and page follow, and the key stays."""
     one = directory({"url": URLS[1], "metrics_url": "http://10.0.0.1:2381"}, URLS[2])
     before = one.members()
-    one.learn({}, [THREE])
+    learn(one, {}, [THREE])
     assert called(one) == {URLS[1]: "m1", URLS[2]: "m2"}
     assert one.members()[0].tags == ("etcd_cluster:prod", "etcd_member:m1", f"endpoint:{URLS[1]}")
     assert one.members()[0].page_url == "http://10.0.0.1:2381/metrics"
@@ -61,22 +70,22 @@ def test_members_are_called_as_the_list_calls_them() -> None:
 def test_a_member_behind_another_address_is_known_by_its_id() -> None:
     """Who answers at a URL that the list does not have says itself who it is."""
     one = directory("https://etcd.example:2379", URLS[2])
-    one.learn({"https://etcd.example:2379": IDS[3]}, [THREE])
+    learn(one, {"https://etcd.example:2379": IDS[3]}, [THREE])
     assert called(one) == {"https://etcd.example:2379": "m3", URLS[2]: "m2"}
 
 
 def test_the_answer_counts_more_than_the_list() -> None:
     """Behind the address of one member another may answer, as with a port that is forwarded."""
     one = directory(URLS[1])
-    one.learn({URLS[1]: IDS[2]}, [THREE])
+    learn(one, {URLS[1]: IDS[2]}, [THREE])
     assert called(one) == {URLS[1]: "m2"}
 
 
 def test_who_answered_once_keeps_its_name_while_it_is_down() -> None:
     """Neither its id nor the list is lost in a run that brings nothing."""
     one = directory("https://etcd.example:2379")
-    one.learn({"https://etcd.example:2379": IDS[3]}, [THREE])
-    one.learn({}, [])
+    learn(one, {"https://etcd.example:2379": IDS[3]}, [THREE])
+    learn(one, {}, [])
     assert called(one) == {"https://etcd.example:2379": "m3"}
     assert one.roster == Roster(THREE.members)
 
@@ -84,7 +93,7 @@ def test_who_answered_once_keeps_its_name_while_it_is_down() -> None:
 def test_names_that_are_not_unique_are_no_names() -> None:
     """All called `default`, as etcd does by itself, members are told apart by host and port, or by id."""
     one = directory(URLS[1], URLS[2])
-    one.learn({}, [listing(member(1, "default"), member(2, "default"), member(3, "default"), member(4, "four"))])
+    learn(one, {}, [listing(member(1, "default"), member(2, "default"), member(3, "default"), member(4, "four"))])
     assert called(one) == {URLS[1]: "10.0.0.1:2379", URLS[2]: "10.0.0.2:2379"}
     assert one.peers() == {
         "9f2dc2f1e7d4ff29": "10.0.0.1:2379",
@@ -97,7 +106,7 @@ def test_names_that_are_not_unique_are_no_names() -> None:
 def test_a_name_of_the_user_s_counts() -> None:
     """What the user wrote is the name, in the tags of the member and in those of its peers."""
     one = directory({"url": URLS[1], "name": "zone-a"}, URLS[2])
-    one.learn({}, [THREE])
+    learn(one, {}, [THREE])
     assert called(one) == {URLS[1]: "zone-a", URLS[2]: "m2"}
     assert one.peers() == {"9f2dc2f1e7d4ff29": "zone-a", "6e94ca746cb88b7a": "m2", "3e3ed9b7dd83e6d9": "m3"}
     assert one.name_of(IDS[1]) == "zone-a"
@@ -106,7 +115,7 @@ def test_a_name_of_the_user_s_counts() -> None:
 def test_a_name_that_the_user_gave_to_another_is_not_given_again() -> None:
     """Two members with one name would be one in every graph."""
     one = directory({"url": URLS[1], "name": "m2"}, URLS[2])
-    one.learn({}, [THREE])
+    learn(one, {}, [THREE])
     assert called(one) == {URLS[1]: "m2", URLS[2]: "10.0.0.2:2379"}
     assert one.peers() == {"9f2dc2f1e7d4ff29": "m2", "6e94ca746cb88b7a": "10.0.0.2:2379", "3e3ed9b7dd83e6d9": "m3"}
 
@@ -114,7 +123,7 @@ def test_a_name_that_the_user_gave_to_another_is_not_given_again() -> None:
 def test_peers_never_share_a_name() -> None:
     """Also where the member that etcd calls so is not asked, and is only somebody's peer."""
     one = directory({"url": URLS[1], "name": "m2"})
-    one.learn({}, [THREE])
+    learn(one, {}, [THREE])
     peers = one.peers()
     assert peers is not None
     assert peers["9f2dc2f1e7d4ff29"] == "m2"
@@ -125,7 +134,7 @@ def test_a_seed_finds_the_others() -> None:
     """With `discover_members` one URL is enough; the others' pages are below their client URLs, with the same tags."""
     one = directory(URLS[1], discover=True)
     assert called(one) == {URLS[1]: "10.0.0.1:2379"}
-    one.learn({URLS[1]: IDS[1]}, [THREE])
+    learn(one, {URLS[1]: IDS[1]}, [THREE])
     assert called(one) == {URLS[1]: "m1", URLS[2]: "m2", URLS[3]: "m3"}
     assert one.members()[2].page_url == f"{URLS[3]}/metrics"
     assert one.members()[2].tags == ("etcd_cluster:prod", "etcd_member:m3", f"endpoint:{URLS[3]}")
@@ -134,7 +143,7 @@ def test_a_seed_finds_the_others() -> None:
 def test_without_discovery_only_what_is_written_down_is_asked() -> None:
     """The list gives names, and asks nobody who was not written down."""
     one = directory(URLS[1])
-    one.learn({}, [THREE])
+    learn(one, {}, [THREE])
     assert called(one) == {URLS[1]: "m1"}
 
 
@@ -142,7 +151,7 @@ def test_a_found_member_keeps_what_is_written_down_about_it() -> None:
     """Its name and its page; whichever of its URLs the user wrote."""
     written = {"url": URLS[8], "name": "zone-a", "metrics_url": "http://10.0.0.8:2381"}
     one = directory(written, discover=True)
-    one.learn({}, [listing(member(1, "m1", URLS[1], URLS[8]), member(2))])
+    learn(one, {}, [listing(member(1, "m1", URLS[1], URLS[8]), member(2))])
     assert called(one) == {URLS[8]: "zone-a", URLS[2]: "m2"}
     assert one.members()[0].page_url == "http://10.0.0.8:2381/metrics"
 
@@ -150,7 +159,7 @@ def test_a_found_member_keeps_what_is_written_down_about_it() -> None:
 def test_a_seed_that_is_a_load_balancer_is_no_member() -> None:
     """Once the list is there the members are asked, each by itself, and the seed no more."""
     one = directory("https://etcd.example:2379", discover=True)
-    one.learn({"https://etcd.example:2379": IDS[2]}, [THREE])
+    learn(one, {"https://etcd.example:2379": IDS[2]}, [THREE])
     assert called(one) == {URLS[1]: "m1", URLS[2]: "m2", URLS[3]: "m3"}
     assert one.peers() == {"9f2dc2f1e7d4ff29": "m1", "6e94ca746cb88b7a": "m2", "3e3ed9b7dd83e6d9": "m3"}
 
@@ -158,7 +167,7 @@ def test_a_seed_that_is_a_load_balancer_is_no_member() -> None:
 def test_a_found_member_whose_name_is_taken_or_not_unique() -> None:
     """It is called by host and port."""
     one = directory({"url": URLS[1], "name": "m2"}, discover=True)
-    one.learn({}, [listing(member(1), member(2), member(3, "default"), member(4, "default"))])
+    learn(one, {}, [listing(member(1), member(2), member(3, "default"), member(4, "default"))])
     assert called(one) == {
         URLS[1]: "m2",
         URLS[2]: "10.0.0.2:2379",
@@ -170,8 +179,8 @@ def test_a_found_member_whose_name_is_taken_or_not_unique() -> None:
 def test_a_removed_member_is_asked_no_more() -> None:
     """Found or written down, who is not in the list any more is none with `discover_members`, and nobody's peer."""
     one = directory(URLS[1], URLS[3], discover=True)
-    one.learn({URLS[1]: IDS[1], URLS[3]: IDS[3]}, [THREE, THREE])
-    one.learn({}, [listing(member(1), member(2))])
+    learn(one, {URLS[1]: IDS[1], URLS[3]: IDS[3]}, [THREE, THREE])
+    learn(one, {}, [listing(member(1), member(2))])
     assert called(one) == {URLS[1]: "m1", URLS[2]: "m2"}
     assert one.peers() == {"9f2dc2f1e7d4ff29": "m1", "6e94ca746cb88b7a": "m2"}
     assert one.name_of(IDS[3]) == "3e3ed9b7dd83e6d9"
@@ -180,15 +189,15 @@ def test_a_removed_member_is_asked_no_more() -> None:
 def test_a_removed_member_that_is_written_down_is_still_asked_without_discovery() -> None:
     """The user's list counts; that it fails is told."""
     one = directory(URLS[1], URLS[3])
-    one.learn({URLS[3]: IDS[3]}, [listing(member(1), member(2))])
+    learn(one, {URLS[3]: IDS[3]}, [listing(member(1), member(2))])
     assert called(one) == {URLS[1]: "m1", URLS[3]: "10.0.0.3:2379"}
 
 
 def test_a_replaced_member_at_the_same_address() -> None:
     """Its id is another as soon as it answers."""
     one = directory(URLS[1], URLS[3])
-    one.learn({URLS[3]: IDS[3]}, [THREE])
-    one.learn({URLS[3]: IDS[5]}, [listing(member(1), ListedMember(IDS[5], "new", (URLS[3],), is_learner=False))])
+    learn(one, {URLS[3]: IDS[3]}, [THREE])
+    learn(one, {URLS[3]: IDS[5]}, [listing(member(1), ListedMember(IDS[5], "new", (URLS[3],), is_learner=False))])
     assert called(one) == {URLS[1]: "m1", URLS[3]: "new"}
     assert one.peers() == {"9f2dc2f1e7d4ff29": "m1", "a5": "new"}
 
@@ -196,7 +205,7 @@ def test_a_replaced_member_at_the_same_address() -> None:
 def test_a_member_that_has_not_started_is_a_peer_and_not_asked() -> None:
     """It has neither name nor client URL; its peers already talk to it, by its id."""
     one = directory(URLS[1], discover=True)
-    one.learn({}, [listing(member(1), unstarted(4))])
+    learn(one, {}, [listing(member(1), unstarted(4))])
     assert called(one) == {URLS[1]: "m1"}
     assert one.peers() == {"9f2dc2f1e7d4ff29": "m1", "a4": "a4"}
 
@@ -204,14 +213,14 @@ def test_a_member_that_has_not_started_is_a_peer_and_not_asked() -> None:
 def test_a_list_without_any_started_member_finds_nobody() -> None:
     """Then what is written down is asked, rather than nobody."""
     one = directory(URLS[1], discover=True)
-    one.learn({}, [listing(unstarted(4), unstarted(5))])
+    learn(one, {}, [listing(unstarted(4), unstarted(5))])
     assert called(one) == {URLS[1]: "10.0.0.1:2379"}
 
 
 def test_a_learner_is_found_like_any_other() -> None:
     """It has a page and a status."""
     one = directory(URLS[1], discover=True)
-    one.learn({}, [listing(member(1), member(2, learner=True))])
+    learn(one, {}, [listing(member(1), member(2, learner=True))])
     assert called(one) == {URLS[1]: "m1", URLS[2]: "m2"}
 
 
@@ -233,7 +242,7 @@ def test_lists_with_the_same_members_are_one_answer() -> None:
 def test_ids_are_hexadecimal_in_metrics() -> None:
     """Small letters, no zeros in front, as etcd writes them."""
     one = directory(URLS[1])
-    one.learn({}, [listing(ListedMember(0x0ABCDEF012345678, "m1", (URLS[1],), is_learner=False))])
+    learn(one, {}, [listing(ListedMember(0x0ABCDEF012345678, "m1", (URLS[1],), is_learner=False))])
     assert one.peers() == {"abcdef012345678": "m1"}
     assert one.name_of(0x0ABCDEF012345678) == "m1"
     assert one.name_of(0xFF) == "ff"
@@ -243,18 +252,18 @@ def test_seeds_are_asked_again_when_nobody_stands_by_the_list() -> None:
     """The members may have moved; a seed does not take the name of a member that is asked elsewhere."""
     seed = "https://10.9.9.9:2379"
     one = directory(seed, discover=True)
-    one.learn({seed: IDS[1]}, [THREE])
+    learn(one, {seed: IDS[1]}, [THREE])
     assert seed not in called(one)
-    one.learn({}, [])
+    learn(one, {}, [])
     assert called(one) == {URLS[1]: "m1", URLS[2]: "m2", URLS[3]: "m3", seed: "10.9.9.9:2379"}
-    one.learn({}, [THREE])
+    learn(one, {}, [THREE])
     assert seed not in called(one)
 
 
 def test_members_that_advertise_one_url_are_asked_once() -> None:
     """As they do by default, where nobody says better: then the seeds are asked, too."""
     one = directory(URLS[1], discover=True)
-    one.learn({}, [listing(member(1, "m1", "http://localhost:2379"), member(2, "m2", "http://localhost:2379"))])
+    learn(one, {}, [listing(member(1, "m1", "http://localhost:2379"), member(2, "m2", "http://localhost:2379"))])
     assert called(one) == {"http://localhost:2379": "localhost:2379", URLS[1]: "10.0.0.1:2379"}
 
 
@@ -263,7 +272,35 @@ def test_a_member_that_was_replaced_keeps_its_name() -> None:
     url = "https://etcd-1.example:2379"
     one = directory(url)
     replaced = replace(member(1, "m1"), id=7)
-    one.learn({url: IDS[1]}, [listing(member(1, "m1"), member(2, "m2"))])
-    one.learn({url: 7}, [listing(member(1, "m1"), member(2, "m2"))])
-    one.learn({url: 7}, [listing(replaced, member(2, "m2"))])
+    learn(one, {url: IDS[1]}, [listing(member(1, "m1"), member(2, "m2"))])
+    learn(one, {url: 7}, [listing(member(1, "m1"), member(2, "m2"))])
+    learn(one, {url: 7}, [listing(replaced, member(2, "m2"))])
     assert called(one) == {url: "m1"}
+
+
+def test_a_seed_stays_while_nobody_answers_where_members_advertise() -> None:
+    """Behind NAT the URLs of the list may lead nowhere from here; the seed that gave the list still answers."""
+    seed = "https://10.9.9.9:2379"
+    one = directory(seed, discover=True)
+    one.learn({seed: IDS[1]}, {seed: THREE})
+    assert called(one) == {URLS[1]: "m1", URLS[2]: "m2", URLS[3]: "m3", seed: "10.9.9.9:2379"}
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_no_name_is_given_twice(seed: int) -> None:
+    """Whatever is written down, listed and answered: two targets, or two peers, of one name would be one series."""
+    chance = random.Random(seed)  # noqa: S311 - a test needs no cryptography, but the same numbers again
+    urls = [*URLS.values(), "http://localhost:2379"]
+    names = ["m1", "m2", "m3", "peer", None]
+    given = chance.sample(names, 3)
+    written = [{"url": url, "name": name} for url, name in zip(chance.sample(urls, 3), given, strict=True)]
+    one = directory(*written, discover=chance.random() < 0.7)
+    for _ in range(3):
+        members = [replace(member(number), client_urls=(chance.choice(urls),)) for number in IDS]
+        answering = {url: chance.choice(list(IDS.values())) for url in chance.sample(urls, 3)}
+        one.learn(answering, {chance.choice(urls): listing(*members)})
+        called_so = [target.name for target in one.members()]
+        peers = one.peers()
+        assert len(called_so) == len(set(called_so)), called_so
+        assert peers is not None
+        assert len(peers) == len(set(peers.values())), peers
