@@ -104,7 +104,8 @@ class SummingScraper(PageScraper):
         found = merged(super().parse_metrics())
         chosen = list(self._chosen(found))
         others = [metric for metric in found if metric.name not in self._known]
-        yield from [*self._counters(chosen), *self._gauges(chosen), *self._others(others)]
+        # What gives labels to others comes first: older bases put them on what they see later only.
+        yield from [*self._others(others), *self._counters(chosen), *self._gauges(chosen)]
         if self.left_out:
             self.log.debug("%s: %d values are no numbers that can be summed", self.endpoint, self.left_out)
 
