@@ -139,7 +139,6 @@ class Client:
         self._allowed = min(self.patience, self._end - time.monotonic()) if self._end else self.patience
         if self._allowed < LEAST_SECONDS:
             raise TimedOut("not asked any more in this run: what was asked before it took all of the time")
-        self._started = time.monotonic()
         try:
             self._notice_new_certificates()
             self._started = time.monotonic()

@@ -44,8 +44,8 @@ STALE = (NO_USER, "revision of auth store is old")
 NO_RIGHTS = "this etcd user may not ask it; grant it the role, or do without"
 
 
-RETRY_SECONDS = {True: 60.0, False: 10.0}
-"""How long a login is not tried again, by whether it was refused; else etcd could not do it, and may soon."""
+REFUSED_SECONDS, FAILED_SECONDS = 60.0, 10.0
+"""How long a login is not tried again that was refused, or that etcd could not do, but may soon."""
 
 
 UNKNOWN, DEADLINE, NOT_FOUND, PERMISSION_DENIED = 2, 4, 5, 7
@@ -125,7 +125,9 @@ class Login:
                 self._token, self._is_settled = _authenticate(client, credentials)
         except TargetError as error:
             self.problem = NotPermitted(str(error)) if isinstance(error, Denied) else error
-            self._not_before = time.monotonic() + RETRY_SECONDS[isinstance(error, NotPermitted)]
+            self._not_before = time.monotonic() + (
+                REFUSED_SECONDS if isinstance(error, NotPermitted) else FAILED_SECONDS
+            )
         else:
             self.problem = None
             if self._token:

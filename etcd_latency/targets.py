@@ -55,6 +55,7 @@ class Directory:
         self._answering: dict[str, set[int]] = {}
         self._is_confirmed = False
         self.roster: Roster | None = None
+        self._decide()
 
     def learn(self, ids: Mapping[str, int], lists: Mapping[str, MemberList]) -> None:
         """Take in, by client URL, who answered there last, and the last lists of those who stand by them."""
@@ -67,6 +68,7 @@ class Directory:
         for url, number in ids.items():
             self._answering.setdefault(url, set()).add(number)
         self._answering = {url: numbers & members for url, numbers in self._answering.items()}
+        self._decide()
 
     def members(self) -> tuple[Target, ...]:
         """Whom to ask: what is written down; with `discover_members`, what the list has, once there is one.
@@ -74,6 +76,22 @@ class Directory:
         What is written down is asked, too, while nobody answers at the URLs of the list, for they may lead
         nowhere from here, or where several advertise one URL, as they do by default.
         """
+        return self._members
+
+    def peers(self) -> Mapping[str, str] | None:
+        """The names of all members by their ids as metrics have them; None while there is no list."""
+        return self._peers
+
+    def name_of(self, number: int) -> str:
+        """What people call the member with this id."""
+        return (self._peers or {}).get(f"{number:x}", f"{number:x}")
+
+    def _decide(self) -> None:
+        """Settle until the next lesson who is asked and what everybody is called."""
+        self._members = self._whom_to_ask()
+        self._peers = self._what_peers_are_called()
+
+    def _whom_to_ask(self) -> tuple[Target, ...]:
         if not self._config.discover or not self.roster or not self.roster.started:
             return tuple(self._named(self._config.members))
         found = {target.url: target for target in map(self._found, self.roster.started)}
@@ -81,18 +99,12 @@ class Directory:
             found |= {target.url: target for target in self._config.members}
         return tuple(self._named(found.values()))
 
-    def peers(self) -> dict[str, str] | None:
-        """The names of all members by their ids as metrics have them; None while there is no list."""
+    def _what_peers_are_called(self) -> dict[str, str] | None:
         if self.roster is None:
             return None
-        members = self.members()
-        labels = {number: target.name for target in reversed(members) if (number := self._id_of(target))}
-        taken = {target.name for target in members}
+        labels = {number: target.name for target in reversed(self._members) if (number := self._id_of(target))}
+        taken = {target.name for target in self._members}
         return {f"{one.id:x}": labels.get(one.id) or self._unasked(one, taken) for one in self.roster.members}
-
-    def name_of(self, number: int) -> str:
-        """What people call the member with this id."""
-        return (self.peers() or {}).get(f"{number:x}", f"{number:x}")
 
     def _named(self, targets: Iterable[Target]) -> Iterator[Target]:
         """Targets by names of their own: the user's, else the list's, else host and port; the first comes first."""

@@ -7,13 +7,13 @@ key touched; it works when writes are refused for want of space (etcd: server/et
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-from etcd_latency.errors import BadPage
 from etcd_latency.model import Alarm, AlarmList
-from etcd_latency.probes.fields import integer, objects, text
+from etcd_latency.probes.fields import integer, matching, objects, text
 from etcd_latency.probes.server import Server
+
+KIND = re.compile("[A-Z_]{1,32}")
+"""What an alarm is called becomes a tag."""
 
 
 def ask(server: Server) -> AlarmList:
@@ -21,16 +21,9 @@ def ask(server: Server) -> AlarmList:
     said = server.gateway.call("maintenance/alarm", {"action": "GET"})
     return AlarmList(
         alarms=tuple(
-            Alarm(_kind(alarm), integer(alarm, "memberID"))
+            Alarm(matching(alarm, "alarm", KIND), integer(alarm, "memberID"))
             for alarm in objects(said.fields, "alarms")
             if text(alarm, "alarm") not in ("", "NONE")
         ),
         seconds=said.seconds,
     )
-
-
-def _kind(alarm: Mapping[str, Any]) -> str:
-    found = text(alarm, "alarm")
-    if not re.fullmatch("[A-Z_]{1,32}", found):
-        raise BadPage(f"etcd's answer holds alarm: {found!r}, which is none; is this an etcd member?")
-    return found

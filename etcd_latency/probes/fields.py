@@ -25,6 +25,14 @@ def text(fields: Mapping[str, Any], name: str) -> str:
     return fit_to_show(str(fields.get(name, "")), LONGEST_TEXT)
 
 
+def matching(fields: Mapping[str, Any], name: str, pattern: re.Pattern[str]) -> str:
+    """A text that is of a form."""
+    found = text(fields, name)
+    if not pattern.fullmatch(found):
+        raise BadPage(f"etcd's answer holds {name}: {found!r}, which is none; is this an etcd member?")
+    return found
+
+
 def objects(fields: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     """A list of objects; empty where it is left out."""
     value = fields.get(name, [])

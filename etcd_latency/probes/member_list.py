@@ -24,7 +24,11 @@ MOST_MEMBERS = 50
 def ask(server: Server) -> MemberList:
     """The member list, by id."""
     fields = server.gateway.call("cluster/member/list", {"linearizable": False}).fields
-    answering = header(fields)
+    answering, entries = header(fields), objects(fields, "members")
+    if not entries:
+        raise BadPage("etcd's member list is empty; is this an etcd member?")
+    if len(entries) > MOST_MEMBERS:
+        raise BadPage(f"etcd's member list has more than {MOST_MEMBERS} members; is this an etcd member?")
     members = (
         ListedMember(
             id=integer(member, "ID"),
@@ -32,13 +36,9 @@ def ask(server: Server) -> MemberList:
             client_urls=tuple(filter(None, map(_address, texts(member, "clientURLs")))),
             is_learner=bool(member.get("isLearner", False)),
         )
-        for member in objects(fields, "members")
+        for member in entries
     )
-    if len(objects(fields, "members")) > MOST_MEMBERS:
-        raise BadPage(f"etcd's member list has more than {MOST_MEMBERS} members; is this an etcd member?")
     listed = tuple(sorted(members, key=lambda member: member.id))
-    if not listed:
-        raise BadPage("etcd's member list is empty; is this an etcd member?")
     return MemberList(integer(answering, "cluster_id"), integer(answering, "member_id"), listed)
 
 

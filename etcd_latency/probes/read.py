@@ -32,18 +32,18 @@ def serializable(server: Server) -> Read:
 
 def _timed(server: Server, *, serializable: bool) -> Read:
     """The second of two reads where the first had to make its connection: a handshake is no read."""
-    said = _once(server, serializable=serializable)
-    if not said.warm:
-        said = _once(server, serializable=serializable)
-    return Read(said.seconds, permitted=True)
-
-
-def _once(server: Server, *, serializable: bool) -> Said:
+    question = {"key": KEY, "serializable": serializable}
     try:
-        said = server.gateway.call("kv/range", {"key": KEY, "serializable": serializable})
+        said = server.gateway.call("kv/range", question)
     except Denied as denied:
         if denied.warm:
             raise
-        said = server.gateway.call("kv/range", {"key": KEY, "serializable": serializable})
+    else:
+        if said.warm:
+            return _read(said)
+    return _read(server.gateway.call("kv/range", question))
+
+
+def _read(said: Said) -> Read:
     header(said.fields)
-    return said
+    return Read(said.seconds, permitted=True)

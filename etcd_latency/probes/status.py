@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import re
 
-from etcd_latency.errors import BadPage
 from etcd_latency.model import Alarm, Status
-from etcd_latency.probes.fields import header, integer, text, texts
+from etcd_latency.probes.fields import header, integer, matching, texts
 from etcd_latency.probes.server import Server
 
 ALARM = re.compile(r"memberID:(\d{1,20}) +alarm:([A-Z_]{1,32})")
 """An alarm among the errors, in protobuf's text format."""
 
-
 VERSION = re.compile(r"\d{1,4}\.\d{1,4}\b.*")
+"""Its numbers are compared."""
 
 
 def ask(server: Server) -> Status:
@@ -35,13 +34,7 @@ def ask(server: Server) -> Status:
         raft_index=integer(fields, "raftIndex"),
         raft_applied_index=integer(fields, "raftAppliedIndex"),
         is_learner=bool(fields.get("isLearner", False)),
-        version=_version(text(fields, "version")),
+        version=matching(fields, "version", VERSION),
         errors=errors,
         alarms=tuple(Alarm(kind, int(number)) for error in errors for number, kind in ALARM.findall(error)),
     )
-
-
-def _version(found: str) -> str:
-    if not VERSION.fullmatch(found):
-        raise BadPage(f"etcd's answer holds version: {found!r}, which is none; is this an etcd member?")
-    return found

@@ -22,7 +22,7 @@ from etcd_latency import catalog
 from etcd_latency.catalog import Catalogue, Family, Forward, Labels
 from etcd_latency.model import Target
 from etcd_latency.scrape.blocks import Cutter
-from etcd_latency.scrape.scraper import Origin, PageScraper, once
+from etcd_latency.scrape.scraper import Origin, PageScraper
 from etcd_latency.scrape.totals import COUNT, SUM, VALUE, Part, Parts, Series, Totals, level
 
 ASKED_BY_BASE = {"process_start_time_seconds", "target_info"}
@@ -101,7 +101,7 @@ class SummingScraper(PageScraper):
         )
 
     def parse_metrics(self) -> Iterator[Metric]:
-        found = merged(super().parse_metrics())
+        found = list(super().parse_metrics())
         chosen = list(self._chosen(found))
         others = [metric for metric in found if metric.name not in self._known]
         # What gives labels to others comes first: older bases put them on what they see later only.
@@ -172,10 +172,10 @@ class SummingScraper(PageScraper):
         """What the catalogue does not list. Base leaves out what has no name of ours and none of a user's."""
         forward = self._catalogue.forward
         if forward is None:
-            yield from map(once, others)
+            yield from others
             return
         forwarded = [metric for metric in others if metric.name.startswith(forward.prefix)]
-        yield from (once(metric) for metric in others if not metric.name.startswith(forward.prefix))
+        yield from (metric for metric in others if not metric.name.startswith(forward.prefix))
         yield from (self._forwarded(metric, forward) for metric in forwarded if metric.type in NATIVE_TRANSFORMERS)
         self.gauge(forward.families, len(forwarded), tags=self.tags)
 
@@ -185,17 +185,7 @@ class SummingScraper(PageScraper):
         if metric.name not in known:
             name = f"{forward.name}.{metric.name.removeprefix(forward.prefix)}"
             known[metric.name] = self.metric_transformer.compile_transformer({"name": name, "type": "native_dynamic"})
-        return relabelled(once(metric), forward.labels)
-
-
-def merged(metrics: Iterable[Metric]) -> list[Metric]:
-    """A page's families, each once, also one that the page has in several places."""
-    found: dict[tuple[str, str], Metric] = {}
-    for metric in metrics:
-        first = found.setdefault((metric.name, metric.type), metric)
-        if first is not metric:
-            first.samples += metric.samples
-    return list(found.values())
+        return relabelled(metric, forward.labels)
 
 
 def relabelled(metric: Metric, renamed: Labels) -> Metric:

@@ -8,7 +8,7 @@ at all: base submits what stands above a broken line and then fails.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +75,7 @@ class PageScraper(OpenMetricsScraper):
             self.gauge("telemetry.payload.size", page.size or len(page.body), tags=self.tags)
         if not self._mark.search(page.body):
             raise BadPage(f"the page has no metric of {self._origin.one}; is this the URL of one?")
-        yield from map(once, list(super().parse_metrics()))
+        yield from map(once, merged(super().parse_metrics()))
 
     def stream_connection_lines(self) -> Iterator[str]:
         """The page's lines. They end at a line feed and nowhere else: a label value may hold U+2028."""
@@ -86,6 +86,16 @@ class PageScraper(OpenMetricsScraper):
             raise self.answer.error
         assert self.answer is not None, "submit() sets the answer"  # noqa: S101 - an invariant for the type checker
         return self.answer
+
+
+def merged(metrics: Iterable[Metric]) -> list[Metric]:
+    """A page's families, each once, also one that the page has in several places."""
+    found: dict[tuple[str, str], Metric] = {}
+    for metric in metrics:
+        first = found.setdefault((metric.name, metric.type), metric)
+        if first is not metric:
+            first.samples += metric.samples
+    return list(found.values())
 
 
 def once(metric: Metric) -> Metric:
