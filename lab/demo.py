@@ -109,8 +109,8 @@ def introduction(lab: Cluster) -> Panel:
         "  quorum  with the consent of a quorum: the difference is what consensus costs\n"
         "  lag     entries committed but not applied; at 5000 etcd turns writes away\n\n"
         "The first three, puts and reads tell of the time since the run before,\n"
-        "so they begin with run 2. "
-        "Red is surely too much. Ctrl-C stops and removes everything.",
+        "so they begin with run 2. Red is surely too much.\n"
+        "Ctrl-C stops and removes everything.",
         title="etcd_latency",
         title_align="left",
         expand=False,
