@@ -118,6 +118,8 @@ def learner(lab: Cluster) -> Iterator[Cluster]:
     try:
         with launched(added, lab.folder):
             _wait_until(f"{name} follows the leader", lambda: _follows(lab, added))
+            # It tells its name through the leader, which takes longer than to follow it.
+            _wait_until(f"{name} is listed with its name", lambda: name in _listed_names(lab))
             yield grown
     finally:
         _patiently(lab, "member", "remove", member_id(lab, added))
@@ -142,6 +144,11 @@ def member_id(lab: Cluster, member: Member) -> str:
     """The number by which etcd knows a member, as its tools write it."""
     known = lab.etcdctl("member", "list")["members"]
     return next(f"{entry['ID']:x}" for entry in known if entry["peerURLs"] == [member.urls.peer])
+
+
+def _listed_names(lab: Cluster) -> set[str]:
+    """The names in the member list; who was added and has not started yet has none."""
+    return {entry["name"] for entry in lab.etcdctl("member", "list")["members"] if entry.get("name")}
 
 
 @contextmanager
