@@ -238,8 +238,12 @@ def _version(binary: str) -> str:
 
 
 def wait_until_healthy(cluster: Cluster) -> None:
-    """Return when every member says that it is healthy."""
-    waiting = list(cluster.members)
+    """Return when every member says that it is healthy, and has applied what all knew when the last became it.
+
+    For that each is asked twice: what it says rests on a linearizable read. A member that comes back may also
+    cost the others their leader, after they have said that they are well.
+    """
+    waiting = [*cluster.members, *cluster.members]
     give_up = time.monotonic() + START_SECONDS
     with cluster.session() as session:
         while waiting:

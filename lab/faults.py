@@ -59,6 +59,8 @@ def isolated(lab: Cluster, member: Member) -> Iterator[None]:
             f"{member.name} alone has no leader",
             lambda: not has_leader(lab, member) and all(has_leader(lab, other) for other in others),
         )
+        # If it was the leader, the others may still take it for that.
+        wait_until_healthy(replace(lab, members=tuple(others)))
         yield
 
 
@@ -90,7 +92,7 @@ def _follows(lab: Cluster, starting: Member) -> bool:
         raise LabError(f"{starting.name} ended while it started; its log:\n{starting.process.log_extract()}")
     try:
         return has_leader(lab, starting)
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 
@@ -120,9 +122,11 @@ def learner(lab: Cluster) -> Iterator[Cluster]:
             _wait_until(f"{name} follows the leader", lambda: _follows(lab, added))
             # It tells its name through the leader, which takes longer than to follow it.
             _wait_until(f"{name} is listed with its name", lambda: name in _listed_names(lab))
+            wait_until_healthy(grown)  # then every member lists it so
             yield grown
     finally:
         _patiently(lab, "member", "remove", member_id(lab, added))
+        wait_until_healthy(lab)  # then no member lists it
 
 
 def _unused_name(lab: Cluster) -> str:
@@ -171,6 +175,7 @@ def users(lab: Cluster) -> Iterator[Cluster]:
         nameless.etcdctl("auth", "disable", f"--user={':'.join(ROOT)}")
         for login in (ROOT, MONITOR):
             lab.etcdctl("user", "delete", login.name)
+        wait_until_healthy(lab)  # then no member asks for users any more
 
 
 def _asks_for_users(lab: Cluster, member: Member) -> bool:

@@ -32,17 +32,17 @@ def told(aggregator: AggregatorStub) -> dict[str, tuple[int, str]]:
 
 def test_a_bad_member_costs_its_own_data_only(serve: Serve, make_check: MakeCheck, aggregator: AggregatorStub) -> None:
     """Beside a dead, a hung and a lying member, the good one is complete; each of the others says what to do."""
-    good, hung, lying = serve(page(LEADER)), serve(silence(3)), serve(page(b"<html>Please log in</html>"))
+    good, hung, lying = serve(page(LEADER)), serve(silence(20)), serve(page(b"<html>Please log in</html>"))
     check = make_check(
         {"url": NOWHERE, "name": "dead"},
         {"url": hung, "name": "hung"},
         {"url": lying, "name": "lying"},
         {"url": good, "name": "good"},
-        timeout=0.5,
+        timeout=2,
     )
     started = time.monotonic()
     check.check({})
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 5
 
     assert {tag for stub in submitted(aggregator) for tag in stub[3] if tag.startswith("etcd_member:")} == {
         "etcd_member:good"
@@ -52,7 +52,7 @@ def test_a_bad_member_costs_its_own_data_only(serve: Serve, make_check: MakeChec
     assert statuses["good"] == (AgentCheck.OK, "")
     assert statuses["dead"][0] == statuses["hung"][0] == statuses["lying"][0] == AgentCheck.CRITICAL
     assert statuses["dead"][1].startswith("dead (http://127.0.0.1:1): nothing listens there; is the process running")
-    assert statuses["hung"][1].startswith(f"hung ({hung}): no complete answer within 0.5 s; is the process hung")
+    assert statuses["hung"][1].startswith(f"hung ({hung}): no complete answer within 2 s; is the process hung")
     assert statuses["lying"][1] == f"lying ({lying}): the page has no metric of an etcd member; is this the URL of one?"
 
 

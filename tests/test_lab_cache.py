@@ -75,9 +75,11 @@ def test_what_was_killed_is_cleared_away(root: Path) -> None:
     assert sorted(path.name for path in root.iterdir()) == [".other-killed", "thing", "thing.lock"]
 
 
-def test_the_second_waits_for_the_first(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_second_waits_for_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """It says so, and takes what the first has made."""
     begun, go_on = threading.Event(), threading.Event()
+    said: list[str] = []
+    monkeypatch.setattr(cache, "say", lambda text: (said.append(text), go_on.set()))
 
     def slowly(_: Path, made: Path) -> None:
         begun.set()
@@ -87,8 +89,7 @@ def test_the_second_waits_for_the_first(capsys: pytest.CaptureFixture[str]) -> N
     first = threading.Thread(target=cache.kept, args=("thing", slowly))
     first.start()
     assert begun.wait(10)
-    threading.Timer(0.2, go_on.set).start()
     folder = cache.kept("thing", lambda _, made: (made / "by the second").touch())
     first.join()
     assert [path.name for path in folder.iterdir()] == ["by the first"]
-    assert capsys.readouterr().out == "thing: another program is making it; waiting ...\n"
+    assert said == ["thing: another program is making it; waiting ..."]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lab.cluster import Cluster
+from lab.cluster import Cluster, wait_until_healthy
 from lab.kubernetes import Server
 
 PATIENCE_SECONDS = 60.0
@@ -45,6 +45,7 @@ def test_it_says_that_etcd_hangs(extensions: Server, lab: Cluster) -> None:
     finally:
         for member in lab.members:
             member.process.resume()
+        wait_until_healthy(lab)
     assert answer.status_code == 500
     assert answer.text.startswith("internal server error: error getting data from etcd: ")
     wait_until(lambda: extensions.get("/livez/etcd").ok)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
-from lab.cluster import Cluster
+from lab.cluster import Cluster, wait_until_healthy
 from lab.kubernetes import Server
 
 PATIENCE_SECONDS = 30.0
@@ -19,7 +19,7 @@ ETCD_FAILED = "internal server error: error getting data from etcd: "
 
 @contextmanager
 def hung(lab: Cluster) -> Iterator[None]:
-    """Every member hangs until the block ends."""
+    """Every member hangs until the block ends; then all are well again."""
     for member in lab.members:
         member.process.pause()
     try:
@@ -27,6 +27,7 @@ def hung(lab: Cluster) -> Iterator[None]:
     finally:
         for member in lab.members:
             member.process.resume()
+        wait_until_healthy(lab)
 
 
 def seconds_until(condition: Callable[[], bool]) -> float:
@@ -128,6 +129,7 @@ def test_the_api_server_says_that_etcd_is_down(api: Server, lab: Cluster) -> Non
     finally:
         for member in lab.members:
             member.start(lab.folder)
+        wait_until_healthy(lab)
     assert [answer.status_code for answer in answers] == [500, 500]
     assert all(answer.text.startswith(ETCD_FAILED) for answer in answers)
     assert seconds_until(lambda: api.get("/livez/etcd", "monitor").ok) < PATIENCE_SECONDS

