@@ -6,6 +6,7 @@
 #   make test-kube         the check on a Kubernetes control plane, built from Debian (4 minutes, once)
 #   make test-apiextensions
 #                          the check on the API server of the newest Kubernetes, if Debian has it today
+#   make bench             the check side by side with its peers (6 minutes, on a quiet machine); bench/RESULTS.md
 #   make check             lint and types
 #   make assets            render what follows from the catalogue (assets/metadata.csv)
 #   make wheel             the package that `agent integration install -w` takes, in dist/
@@ -21,7 +22,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check
 
-.PHONY: demo test test-versions test-kube test-apiextensions check assets wheel env clean
+.PHONY: demo test test-versions test-kube test-apiextensions bench check assets wheel env clean
 .DEFAULT_GOAL := demo
 
 demo: env
@@ -41,6 +42,9 @@ test-kube: env
 test-apiextensions: env
 	@$(RUN) -m lab.fetch apiextensions
 	@$(RUN) -m pytest tests/apiextensions
+
+bench: env
+	@$(RUN) -m bench
 
 check: env
 	@$(RUN) -m ruff check .

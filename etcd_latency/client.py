@@ -13,14 +13,19 @@ from urllib.parse import urlsplit
 
 import requests
 from datadog_checks.base.utils import tls
+from datadog_checks.base.utils.headers import get_default_headers
 
 from etcd_latency import certificates, explain
+from etcd_latency.body import pieces
 from etcd_latency.errors import BadPage, NotOffered, TargetError, TimedOut
-from etcd_latency.model import Page, Reply, Target
+from etcd_latency.model import Page, PageRequest, Reply, Target
 from etcd_latency.wrapper import Discreet, Wrapper
 
 LARGEST_PAGE_BYTES = 4 * 1024 * 1024
 """An etcd page has a quarter of a MiB; what is many times larger is not one, and parsing it would hold up the run."""
+
+DEFAULT_ENCODING = get_default_headers()["Accept-Encoding"]
+"""What base asks for where nobody says otherwise."""
 
 LEAST_SECONDS = 0.05
 """With less time left than this nothing is asked any more."""
@@ -46,7 +51,7 @@ class Client:
         target: Target,
         options: Mapping[str, Any],
         *,
-        accept: str,
+        page: PageRequest,
         agent: Mapping[str, Any],
         log: logging.LoggerAdapter[Any],
         sink: Callable[[], Sink] | None = None,
@@ -60,7 +65,7 @@ class Client:
         self.target = target
         self.patience = explain.patience(options)
         self.options = options
-        self._accept = accept
+        self._page = page
         self._agent = agent
         self._log = log
         self._sink = sink or Whole
@@ -89,7 +94,7 @@ class Client:
     def page(self) -> Page:
         """GET the metrics page; raise `TargetError` where there is none."""
         with self._asking(self.target.page_url):
-            response = self._send("get", self.target.page_url)
+            response = self._send("get", self.target.page_url + self._page.query)
             with response:
                 if response.status_code != requests.codes.ok:
                     self._refuse_page(self._whole(response))
@@ -173,14 +178,16 @@ class Client:
 
     def _read(self, response: requests.Response, sink: Sink) -> bytes:
         """The body to its end: only then is the connection kept for the next question."""
-        # Whatever has come is taken in at once: who waits for a full piece cannot watch the clock.
-        while chunk := response.raw.read1(self._piece, decode_content=True):
-            sink.feed(chunk)
-            if time.monotonic() > self._started + self._allowed:
-                raise self.timed_out()
+        for piece in pieces(response, self._piece, self._watch):
+            sink.feed(piece)
         if isinstance(sink, Whole):
             sink.framed = _framed(response)
         return sink.finish()
+
+    def _watch(self) -> None:
+        """Who sends byte after byte can keep no read waiting, but this."""
+        if time.monotonic() > self._started + self._allowed:
+            raise self.timed_out()
 
     def _refuse_page(self, reply: Reply) -> None:
         error = explain.refuse(reply, urlsplit(self.target.page_url).path)
@@ -206,8 +213,11 @@ class Client:
         http = Wrapper(dict(self.options), dict(self._agent), logger=Discreet(self._log, {}))
         http.keep_secret = self._keep_secret
         http.token_header = self.options.get("auth_token", {}).get("writer", {}).get("name")
-        if http.options["headers"].get("Accept") == "*/*":
-            http.options["headers"]["Accept"] = self._accept
+        headers = http.options["headers"]
+        if headers.get("Accept") == "*/*":
+            headers["Accept"] = self._page.accept
+        if headers.get("Accept-Encoding") == DEFAULT_ENCODING:
+            headers["Accept-Encoding"] = self._page.encoding
         return http
 
 
@@ -218,20 +228,21 @@ class Whole:
         self.size = 0
         self.framed = True
         self._lines = lines
-        self._body = bytearray()
+        self._pieces: list[bytes] = []
 
     def feed(self, chunk: bytes) -> None:
         """Take in a part."""
-        self._body += chunk
-        self.size = len(self._body)
+        self._pieces.append(chunk)
+        self.size += len(chunk)
         if self.size > LARGEST_PAGE_BYTES:
             raise BadPage(f"the answer is larger than {LARGEST_PAGE_BYTES >> 20} MiB; is this etcd?")
 
     def finish(self) -> bytes:
         """The whole; a page whose end HTTP did not tell must at least end with a line."""
-        if self._lines and not self.framed and not self._body.endswith(b"\n"):
+        body = b"".join(self._pieces)
+        if self._lines and not self.framed and not body.endswith(b"\n"):
             raise BadPage("the page breaks off in the middle of a line; what cuts it on the way?")
-        return bytes(self._body)
+        return body
 
 
 def _framed(response: requests.Response) -> bool:

@@ -7,7 +7,7 @@ base's OpenMetrics V2. Here it is decided, once, which value holds where.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from datadog_checks.base import ConfigurationError
 
+from etcd_latency import catalog
 from etcd_latency.config_models import (
     ApiServers,
     ControllerManagers,
@@ -23,7 +24,8 @@ from etcd_latency.config_models import (
     ScrapeOptions,
     SharedConfig,
 )
-from etcd_latency.model import Key, Kind, Target
+from etcd_latency.model import Key, Kind, PageRequest, Target
+from etcd_latency.option_types import names_of
 from etcd_latency.sites import HTTP_OPTIONS, Site, block_site, found_site, held_back, inherit, member_site, secrets_in
 
 SCRAPE_OPTIONS = frozenset(ScrapeOptions.model_fields)
@@ -111,8 +113,8 @@ class Config:
     """What must never be told; the Agent's scrubber learns of it."""
     agent: Mapping[str, Any]
     """What a `RequestsWrapper` reads of `init_config` alone."""
-    accept: str
-    """The format in which pages are asked for, as a value of the Accept header."""
+    pages: Mapping[Kind, PageRequest]
+    """How pages are asked for."""
     go_metrics: bool
     """Whether the families of the Go runtime are wanted, too."""
     probes: bool
@@ -165,7 +167,7 @@ def configure(shared: SharedConfig, instance: InstanceConfig) -> Config:
             "rename_labels": {**RENAMED_LABELS, **instance.rename_labels},
         },
         agent={"use_agent_proxy": shared.use_agent_proxy},
-        accept=ACCEPT_OPENMETRICS if instance.use_latest_spec else ACCEPT_TEXT,
+        pages=dict(_pages(instance)),
         go_metrics=instance.go_metrics,
         probes=instance.probes,
         discover=instance.discover_members,
@@ -188,6 +190,26 @@ def _endpoints(instance: InstanceConfig, outer: Mapping[str, Any], tagging: Tagg
             site = block_site(outer, written(block, HTTP_OPTIONS))
             for url in block.endpoints:
                 yield tagging.target(kind, urlsplit(url).netloc, url, f"{url}/metrics"), site
+
+
+def _pages(instance: InstanceConfig) -> Iterator[tuple[Kind, PageRequest]]:
+    accept = ACCEPT_OPENMETRICS if instance.use_latest_spec else ACCEPT_TEXT
+    sources = ("etcd", "go") if instance.go_metrics else ("etcd",)
+    families = _families(instance, sources, names_of(instance.extra_metrics)) if instance.filter_families else ()
+    yield "member", PageRequest(accept, instance.accept_encoding, families)
+    if instance.apiserver:
+        families = _families(instance, ("apiserver",), ()) if instance.apiserver.filter_families else ()
+        yield "apiserver", PageRequest(accept, instance.apiserver.accept_encoding, families)
+    if instance.controller_manager:
+        yield "controller_manager", PageRequest(accept, instance.controller_manager.accept_encoding)
+
+
+def _families(instance: InstanceConfig, sources: Iterable[str], extra: Iterable[str]) -> tuple[str, ...]:
+    """All families that somebody wants, by the names on the page; options know counters without `_total`, too."""
+    listed = [family.exposed for source in sources for family in catalog.load(source).families]
+    named = [*extra, *instance.share_labels, *catalog.ASKED_BY_BASE]
+    counters = [f"{name}_total" for name in named if not name.endswith("_total")]
+    return tuple(sorted({instance.raw_metric_prefix + name for name in (*listed, *named, *counters)}))
 
 
 def _blocks(instance: InstanceConfig) -> Iterator[tuple[Kind, Block]]:

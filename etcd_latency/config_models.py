@@ -9,6 +9,7 @@ A wrong value becomes base's `ConfigurationError`, whose text names the option, 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -35,6 +36,7 @@ from etcd_latency.option_types import (
     ControllerManagerUrls,
     Count,
     Days,
+    Encoding,
     File,
     Flag,
     Headers,
@@ -58,6 +60,7 @@ from etcd_latency.option_types import (
     TlsVersions,
     Word,
     expect,
+    names_of,
 )
 
 
@@ -186,6 +189,7 @@ class Endpoints(NestedOptions):
     endpoints: list[str]
     metrics: Flag = True
     metrics_timeout: Seconds = 30
+    accept_encoding: Encoding = "gzip"
 
     @model_validator(mode="after")
     def _endpoints_differ(self) -> Self:
@@ -198,6 +202,7 @@ class ApiServers(Endpoints):
 
     endpoints: ApiServerUrls
     resource_tag: Flag = False
+    filter_families: Flag = False
 
 
 class ControllerManagers(Endpoints):
@@ -286,6 +291,8 @@ class InstanceConfig(HttpOptions, ScrapeOptions):
     metric_patterns: MetricPatterns | None = None
     max_returned_metrics: Count = 0
     go_metrics: Flag = False
+    accept_encoding: Encoding = "identity"
+    filter_families: Flag = False
 
     @model_validator(mode="after")
     def _members_differ(self) -> Self:
@@ -303,6 +310,17 @@ class InstanceConfig(HttpOptions, ScrapeOptions):
             raise Mistake(
                 f"has `certificate_warning_days` at {self.certificate_warning_days:g}, which is less than "
                 f"`certificate_critical_days` at {self.certificate_critical_days:g}; raise the one or lower the other",
+                show=False,
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _only_names_can_be_asked_for(self) -> Self:
+        patterns = [name for name in names_of(self.extra_metrics) if name != re.escape(name)]
+        if self.filter_families and patterns:
+            raise Mistake(
+                f"sets `filter_families: true`, but `extra_metrics` has the pattern {patterns[0]!r}; "
+                "a server can be asked for names only, so write those, or drop one of the two options",
                 show=False,
             )
         return self

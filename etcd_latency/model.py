@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 from etcd_latency.errors import TargetError
 
@@ -40,6 +41,23 @@ class Target:
 
     def __str__(self) -> str:
         return f"{self.name} ({self.url})"
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """How a metrics page is asked for."""
+
+    accept: str
+    """The format, as a value of the header Accept."""
+    encoding: str
+    """`identity` or `gzip`, as a value of the header Accept-Encoding."""
+    families: tuple[str, ...] = ()
+    """All that is wanted, by the names on the page; empty for the whole page."""
+
+    @property
+    def query(self) -> str:
+        """What follows the URL (client_golang 1.24, promhttp: `name[]`); who does not know it gives the whole page."""
+        return f"?{urlencode([('name[]', family) for family in self.families])}" if self.families else ""
 
 
 @dataclass(frozen=True, slots=True)

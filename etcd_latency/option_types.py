@@ -127,6 +127,11 @@ def _metric(name: str, entry: dict[str, Any]) -> None:
         raise Mistake(f"gives {name} an unknown type; use one of {', '.join(sorted(TRANSFORMERS))}")
 
 
+def names_of(metrics: list[Any]) -> list[str]:
+    """The names, or patterns of them, in a value of `Metrics`."""
+    return [name for entry in metrics for name in (entry if isinstance(entry, dict) else [entry])]
+
+
 def _number(value: Any) -> Any:
     """YAML's true and false are no numbers, though Python takes them for 1 and 0."""
     return None if isinstance(value, bool) else value
@@ -188,6 +193,8 @@ TlsVersions = Annotated[
 Ciphers = Annotated[
     str | list[str], AfterValidator(_ciphers), expect("an OpenSSL cipher list, as text or as a list of names")
 ]
+Encoding = Annotated[Literal["identity", "gzip"], expect("identity or gzip")]
+
 Metrics = Annotated[
     list[str | dict[str, str | dict[str, Any]]],
     AfterValidator(_metrics),

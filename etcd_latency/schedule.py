@@ -115,7 +115,7 @@ class Schedule:
         client = Client(
             target,
             options,
-            accept=self._config.accept,
+            page=self._config.pages[target.kind],
             agent=self._config.agent,
             log=self._log,
             sink=self._sinks.get(target.key),

@@ -7,6 +7,7 @@ import ssl
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from datadog_checks.base.utils import tls
@@ -49,6 +50,8 @@ class Wrapper(RequestsWrapper):
     def _create_session(self) -> requests.Session:
         session: requests.Session = super()._create_session()
         session.hooks["response"].append(_blame_the_token_for_401_only)
+        once: Any = _once_for_each_origin(session.merge_environment_settings)
+        session.merge_environment_settings = once  # type: ignore[method-assign]
         return session
 
     def _mount_https_adapter(self, session: requests.Session, tls_config: Mapping[str, Any]) -> None:
@@ -61,6 +64,22 @@ class Wrapper(RequestsWrapper):
         if tuple(allowed) != tls.DEFAULT_PROTOCOL_VERSIONS:
             versions = [TLS_VERSIONS[name] for name in allowed if name in TLS_VERSIONS]
             adapter.ssl_context.minimum_version, adapter.ssl_context.maximum_version = min(versions), max(versions)
+
+
+def _once_for_each_origin(merge: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    """requests looks for proxies through all of the environment before each request, an eighth of a scrape.
+
+    What it finds depends on scheme, host and port only; everything else that it is given here is always the same.
+    """
+    known: dict[tuple[str, ...], Any] = {}
+
+    def merged(url: str, *settings: Any) -> dict[str, Any]:
+        origin = urlsplit(url)[:2]
+        if origin not in known:
+            known[origin] = merge(url, *settings)
+        return dict(known[origin])
+
+    return merged
 
 
 def _blame_the_token_for_401_only(response: requests.Response, *_: Any, **__: Any) -> None:

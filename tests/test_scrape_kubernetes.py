@@ -269,6 +269,37 @@ def test_totals_go_on_over_new_beginnings_and_gaps(make_scraper: MakeScraper, ag
     assert totals == [15, 15 + 2 + 2, 19 + 1, 20 + 4]
 
 
+STRAY = "# TYPE etcd_request_duration_seconds histogram\netcd_request_duration_seconds 5\n"
+BROKEN = "# TYPE etcd_object_counts gauge\netcd_object_counts one\n"
+
+
+@pytest.mark.parametrize(
+    ("pages", "totals"),
+    [
+        ([calls(get_pod=3) + "\n", calls(get_pod=4), calls(get_pod=5)], [3, 4, 5]),
+        ([calls(get_pod=3, get_ns=2) + "# x\n", calls(get_pod=4, get_ns=2)], [5, 6]),
+        ([calls(get_pod=3).replace(" 3\n", " 3 1700000000000\n")] * 3, [3, 3, 3]),
+        ([calls(get_pod=3, get_ns=2).replace('operation="get",type="ns"', 'type="ns",operation="get"')] * 2, [5, 5]),
+        ([calls(get_pod=3) + STRAY, calls(get_pod=4)], [3, 4]),
+        ([calls(get_pod=3, get_ns=1), calls(get_pod=9, get_ns=1) + BROKEN, calls(get_pod=4, get_ns=1)], [4, None, 5]),
+    ],
+    ids=["a blank line", "a comment", "timestamps", "another order of labels", "a stray", "a page that is refused"],
+)
+def test_lines_that_base_must_read_count_as_others(
+    pages: list[str], totals: list[float | None], make_scraper: MakeScraper, aggregator: AggregatorStub
+) -> None:
+    """Whichever way a page is read, the next one goes on where it stood; one that is refused changes nothing."""
+    scraper, found = make_scraper(), []
+    for text in pages:
+        aggregator.reset()
+        try:
+            scraper.submit(page(text))
+        except BadPage:
+            assert aggregator.metric_names == []
+        found.append(values(aggregator, "apiserver.etcd_request.duration.count", "operation").get(("get",)))
+    assert found == totals
+
+
 def test_first_values_follow_base(make_scraper: MakeScraper, aggregator: AggregatorStub) -> None:
     """An operation that appears later counts from 0 at once, but not in the first page nor in the first after a gap."""
     scraper = make_scraper()

@@ -13,6 +13,9 @@ import yaml
 NAMESPACE = "etcd_latency"
 """What every metric and service check of ours begins with, followed by a dot."""
 
+ASKED_BY_BASE = ("process_start_time_seconds", "target_info")
+"""Families that base itself reads, for its options `use_process_start_time` and `target_info`."""
+
 Kind = Literal["gauge", "counter", "histogram", "summary"]
 Combine = Literal["sum", "max"]
 Labels = tuple[tuple[str, str], ...]

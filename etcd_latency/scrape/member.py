@@ -6,6 +6,7 @@ a removed member stay until the process ends, and `From="0"` belongs to nobody (
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,15 +14,35 @@ from datadog_checks.base.checks.openmetrics.v2.base import OpenMetricsBaseCheckV
 from prometheus_client import Metric
 
 from etcd_latency.model import Target
-from etcd_latency.scrape.scraper import PageScraper
+from etcd_latency.scrape.scraper import Learn, PageScraper, Replayed
 
 PEER_LABELS = ("To", "From", "Remote")
 """The labels of etcd that hold a peer's id; no series has two of them."""
+
+PEER = re.compile(rb'[{,](?:%s)="([^"]*)"' % "|".join(PEER_LABELS).encode())
 
 NOBODY = "0"
 """What stands for the id of who has not said it yet; no ghost, since it was never a member."""
 
 PEER_FAMILIES = "etcd_network_"
+
+
+class AboutPeers(Replayed):
+    """A family whose series are about pairs of members."""
+
+    __slots__ = ("_peers", "ghosts")
+
+    def __init__(self, learn: Learn, peers: Mapping[str, str]) -> None:
+        super().__init__(learn)
+        self._peers = peers
+        self.ghosts = 0
+        """How many of its lines are about who is no member."""
+
+    def read(self, text: bytes) -> None:
+        before = self.column.heads
+        super().read(text)
+        if self.column.heads is not before:
+            self.ghosts = sum(is_ghost(peer_in(head), self._peers) for head in self.column.heads.texts)
 
 
 class MemberScraper(PageScraper):
@@ -33,13 +54,35 @@ class MemberScraper(PageScraper):
         """How many series of the last page were left out, because their peer is no member; None without a page."""
         self.peers: Mapping[str, str] | None = None
         """The names of all members by id, None where they are not known."""
+        self._learnt_with: Mapping[str, str] | None = None
 
     def parse_metrics(self) -> Iterator[Metric]:
-        self.ghosts = None
-        metrics = list(super().parse_metrics())
+        for metric in super().parse_metrics():
+            if self.peers is not None and is_about_peers(metric):
+                self._found += name_peers(metric, self.peers)
+            yield metric
+
+    def _scrape(self) -> None:
+        self.ghosts, self._found = None, 0
+        super()._scrape()
         if self.peers is not None:
-            self.ghosts = sum(name_peers(metric, self.peers) for metric in metrics if is_about_peers(metric))
-        yield from metrics
+            families = (family for family in self._families.values() if isinstance(family, AboutPeers))
+            self.ghosts = self._found + sum(family.ghosts for family in families)
+
+    def _forget_outdated(self) -> None:
+        super()._forget_outdated()
+        if self.peers != self._learnt_with:
+            self._families, self._steady, self._learnt_with = {}, None, self.peers
+
+    def _prepared(self, metric: Metric) -> Metric:
+        if self.peers is not None and is_about_peers(metric):
+            name_peers(metric, self.peers)
+        return metric
+
+    def _replayed(self, metric: Metric, learn: Learn) -> Replayed:
+        if self.peers is not None and is_about_peers(metric):
+            return AboutPeers(learn, self.peers)
+        return super()._replayed(metric, learn)
 
 
 def is_about_peers(metric: Metric) -> bool:
@@ -47,14 +90,25 @@ def is_about_peers(metric: Metric) -> bool:
     return bool(metric.name.startswith(PEER_FAMILIES))
 
 
+def is_ghost(identity: str | None, peers: Mapping[str, str]) -> bool:
+    """Whether a series about this peer is about who is no member any more."""
+    return identity not in (None, NOBODY) and identity not in peers
+
+
+def peer_in(head: bytes) -> str | None:
+    """The id of the peer that a line is about; None when it is about nobody."""
+    match = PEER.search(head)
+    return match[1].decode("utf-8", errors="replace") if match else None
+
+
 def name_peers(metric: Metric, peers: Mapping[str, str]) -> int:
     """Put names in the place of ids; drop series whose peer has none, and return how many ghosts were among them."""
     found = [
         (sample, next((label for label in PEER_LABELS if label in sample.labels), None)) for sample in metric.samples
     ]
-    ids = [label and sample.labels[label] for sample, label in found]
+    ids = [sample.labels[label] if label else None for sample, label in found]
     for sample, label in found:
         if label:
             sample.labels[label] = peers.get(sample.labels[label], "")
     metric.samples = [sample for sample, label in found if label is None or sample.labels[label]]
-    return sum(number not in (None, NOBODY) and number not in peers for number in ids)
+    return sum(is_ghost(identity, peers) for identity in ids)

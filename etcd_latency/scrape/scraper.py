@@ -1,23 +1,45 @@
-"""Base's OpenMetrics V2 scraper, fed with an answer that has been fetched already.
+"""Base's OpenMetrics V2 scraper, fed with an answer that has been fetched already, and asked no oftener than need be.
 
 All of base's conventions hold: what becomes of a counter or a histogram, labels to tags, first values of
-counters, every option. What differs is where the page comes from, and that a page is taken whole or not
-at all: base submits what stands above a broken line and then fails.
+counters, every option. What differs is where the page comes from, that base decides once for each series what
+it decides anew on every page (see `replay`), and that a page is taken whole or not at all: base submits what
+stands above a broken line and then fails.
+
+Where a submission depends on more than the series it is of, the page goes base's own way from end to end; where
+only one family is unlike the others, only that one does.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from operator import attrgetter
+from typing import Any, NamedTuple, Protocol
 
 from datadog_checks.base.checks.openmetrics.v2.base import OpenMetricsBaseCheckV2
 from datadog_checks.base.checks.openmetrics.v2.scraper import OpenMetricsScraper
 from prometheus_client import Metric
+from prometheus_client.samples import Sample
 
 from etcd_latency.errors import BadPage, TargetError
 from etcd_latency.model import Failure, Page, Target
+from etcd_latency.scrape import lines
+from etcd_latency.scrape.blocks import Block, blocks
+from etcd_latency.scrape.lines import NO_LINES, Column, Heads, Irregular, Orders
+from etcd_latency.scrape.replay import REPLAYED, Note, Replay, Submitter, Tape
+from etcd_latency.scrape.steady import Part, Steady
+
+TOLD_WHEN_CREATED = {"counter", "histogram", "summary"}
+"""Kinds of families in which OpenMetrics has samples that tell when a series began; base would submit that moment,
+too, as a count."""
+
+PROMETHEUS_NAME = re.compile("[a-zA-Z_:][a-zA-Z0-9_:]*")
+
+Learn = Callable[[bytes], Sequence[Note]]
+"""Says what becomes of a series, by what its line begins with; raises `Irregular` where base must read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +59,123 @@ MEMBER = Origin("etcd", "an etcd member", "etcd_(server|disk|mvcc|network|debugg
 metrics must not pass for a member's."""
 
 
+class Declared(NamedTuple):
+    """A family as a page declares it."""
+
+    family: str
+    kind: str
+
+    def metric(self, *heads: bytes) -> Metric:
+        """It as base's parser has it, with these samples.
+
+        Raises `ValueError` for a kind that there is not, `Irregular` for samples that are not written as usual.
+        """
+        name = self.family.removesuffix("_total") if self.kind == "counter" else self.family
+        metric = Metric(name, "", self.kind or "untyped")
+        metric.samples = [lines.sample(head, self.family, self.kind) for head in heads]
+        return metric
+
+
+class Family(Protocol):
+    """A family of a page that base need not read."""
+
+    column: Column
+    """Its lines on the last page."""
+
+    def read(self, text: bytes) -> None:
+        """Take in a page's lines of it; raises `Irregular` where base must read them."""
+
+    def submit(self, submitter: Submitter) -> None:
+        """Submit what was read."""
+
+
+class Replayed:
+    """A family each of whose series is submitted by itself."""
+
+    __slots__ = ("_replay", "column")
+
+    def __init__(self, learn: Learn) -> None:
+        self.column = NO_LINES
+        self._replay = Replay(learn)
+
+    def read(self, text: bytes) -> None:
+        column = lines.read(text, self.column.heads)
+        self._replay.arrange(column.heads.texts)
+        self.column = column
+
+    def submit(self, submitter: Submitter) -> None:
+        self._replay.submit(self.column.values, submitter)
+
+
+class Unreplayable:
+    """A family of which base must read every page."""
+
+    column = NO_LINES
+
+    def read(self, _: bytes) -> None:
+        raise Irregular
+
+    def submit(self, _: Submitter) -> None:
+        """Base has done it."""
+
+
+class Unwanted:
+    """A family that nobody wants, unless something else stands among its lines."""
+
+    __slots__ = ("_declared", "column")
+
+    def __init__(self, declared: Declared) -> None:
+        self.column = NO_LINES
+        self._declared = declared
+
+    def read(self, text: bytes) -> None:
+        family, kind = self._declared
+        endings = lines.ENDINGS.get(kind, ("",))
+        begins = (f"\n{family}{ending}{after}".encode() for ending in endings for after in "{ ")
+        found = b"\n" + text.removesuffix(b"\n") if text else b""
+        if found.count(b"\n") != sum(map(found.count, begins)):
+            raise Irregular
+
+    def submit(self, _: Submitter) -> None:
+        """Nobody wants it."""
+
+
 class PageScraper(OpenMetricsScraper):
     """Submits the pages of one target, run after run."""
 
     def __init__(
         self, check: OpenMetricsBaseCheckV2, target: Target, options: Mapping[str, Any], origin: Origin = MEMBER
     ) -> None:
+        self._tape = Tape(check)
         # Base's own endpoint tag would be the page's URL; a target brings all of its tags along.
         super().__init__(
-            check,
+            self._tape,
             {**options, "openmetrics_endpoint": target.page_url, "tags": list(target.tags), "tag_by_endpoint": False},
         )
+        self.check = check
+        self.http = None  # type: ignore[assignment]  # pages come from elsewhere, and a session takes room
+        self.answer: Page | Failure | None = None
         self._origin = origin
         self._mark = re.compile(f"^{re.escape(self.raw_metric_prefix)}{origin.mark}".encode(), re.MULTILINE)
-        self.answer: Page | Failure | None = None
+        self._families: dict[tuple[bytes, bytes], Family] = {}
+        self._heads: list[Heads | None] = []
+        self._steady: Steady | None = None
+        self._in_steady: list[Replayed] = []
+        self._read_by_base: dict[str, Column] = {}
+        self._tagged = self.tags
+        self._text = b""
+        self._base_reads_all = False
+        transformer = self.metric_transformer
+        # What is submitted then depends on more than the series, or tells how it was read.
+        self._always_base_s = bool(
+            self.enable_telemetry
+            or self.target_info
+            or self._use_latest_spec
+            or self.raw_line_filter
+            or self.hostname_label
+            or transformer.histogram_buckets_as_distributions
+            or transformer.non_cumulative_histogram_buckets
+        )
 
     def submit(self, answer: Page | Failure) -> None:
         """Submit a page's metrics; raise the `TargetError` of a failure or of a bad page.
@@ -58,6 +183,7 @@ class PageScraper(OpenMetricsScraper):
         A failure comes here, too: after a gap base must not flush the first value of a new counter.
         """
         self.answer = answer
+        self._read_by_base = {}
         try:
             self.scrape()
         except TargetError:
@@ -67,25 +193,196 @@ class PageScraper(OpenMetricsScraper):
             raise BadPage(f"the page cannot be read; is this {self._origin.name}'s /metrics? ({error})") from error
         finally:
             self.answer = None
+            self._text = b""
+
+    def observed(self) -> dict[str, Column]:
+        """The numbers of the last page, by family; names are those in the option `metrics`."""
+        found = {name: family.column for (name, _), family in self._families.items() if family.column.values}
+        return {self._name(name): column for name, column in found.items()} | self._read_by_base
 
     def parse_metrics(self) -> Iterator[Metric]:
+        """What base reads: of most pages a few families, or none."""
+        for metric in merged(map(sound, super().parse_metrics())):
+            metric.samples = distinct(metric)
+            if metric.name in self.metric_transformer.transformer_data:
+                self._read_by_base[metric.name] = observed(metric.samples)
+            yield metric
+
+    def stream_connection_lines(self) -> Iterator[str]:
+        """The lines that base reads. They end at a line feed and nowhere else: a label value may hold U+2028."""
+        yield from self._text.decode("utf-8", errors="replace").removesuffix("\n").split("\n")
+
+    def _scrape(self) -> None:
         page = self._page()
         self._content_type = page.content_type
         if self.enable_telemetry:
             self.gauge("telemetry.payload.size", page.size or len(page.body), tags=self.tags)
         if not self._mark.search(page.body):
             raise BadPage(f"the page has no metric of {self._origin.one}; is this the URL of one?")
-        yield from map(once, merged(super().parse_metrics()))
+        self._base_reads_all = self._is_base_s(page)
+        if self._base_reads_all:
+            self._families, self._steady, self._text = {}, None, page.body
+            super()._scrape()
+            return
+        self._forget_outdated()
+        if not self._comes_again(page.body):
+            self._text = self._read(page.body)
+            self._scrape_rest()
+        submitter = Submitter(self.check, flush_first_value=bool(self.flush_first_value))
+        for family in self._submitting():
+            family.submit(submitter)
 
-    def stream_connection_lines(self) -> Iterator[str]:
-        """The page's lines. They end at a line feed and nowhere else: a label value may hold U+2028."""
-        yield from self._page().body.decode("utf-8", errors="replace").removesuffix("\n").split("\n")
+    def _submitting(self) -> Iterable[Family]:
+        """The families whose numbers are submitted."""
+        return self._families.values()
+
+    def _scrape_rest(self) -> None:
+        """Have base read and submit what is left to it; it fails before it submits, or not at all."""
+        if self._text:
+            super()._scrape()
 
     def _page(self) -> Page:
         if isinstance(self.answer, Failure):
             raise self.answer.error
         assert self.answer is not None, "submit() sets the answer"  # noqa: S101 - an invariant for the type checker
         return self.answer
+
+    def _is_base_s(self, page: Page) -> bool:
+        """Whether base must read all of this page."""
+        labels = self.label_aggregator
+        return bool(
+            self._always_base_s
+            or self.check.metric_limiter
+            or page.content_type.startswith("application/openmetrics-text")
+            or (labels.configured and not (labels.cache_shared_labels and labels.shared_labels_cached))
+            or (self.use_process_start_time and self.flush_first_value is None)
+        )
+
+    def _forget_outdated(self) -> None:
+        """Have all series learnt anew whose tags may be others now."""
+        if self.tags is not self._tagged:
+            self._families, self._steady, self._tagged = {}, None, self.tags
+
+    def _comes_again(self, page: bytes) -> bool:
+        """Take in a page that has the lines of the last one; returns whether it has."""
+        try:
+            found = self._steady.read(page) if self._steady else None
+        except Irregular:
+            found = None
+        if found is None:
+            return False
+        for family, values in zip(self._in_steady, found, strict=True):
+            family.column = Column(family.column.heads, values)
+        return True
+
+    def _read(self, page: bytes) -> bytes:
+        """Take in the families of a page; give back the text of those that base must read."""
+        places: defaultdict[bytes, list[Block]] = defaultdict(list)
+        found = list(blocks(page))
+        for block in found:
+            places[block.family].append(block)
+        known, self._families = self._families, {}
+        rest: list[Block] = []
+        for its in places.values():
+            try:
+                self._take(page, its, known)
+            except Irregular:
+                rest += its
+        self._get_to_know(page, found)
+        return apart(page[block.begin : block.end] for block in sorted(rest, key=attrgetter("begin")))
+
+    def _get_to_know(self, page: bytes, found: Sequence[Block]) -> None:
+        """Be ready for this page to come again, when it has done so once."""
+        families = [self._families.get((block.family, block.kind)) for block in found]
+        heads = [family.column.heads if isinstance(family, Replayed) else None for family in families]
+        self._steady = None
+        if heads == self._heads and all(isinstance(family, Replayed | Unwanted) for family in families):
+            self._in_steady = [family for family in families if isinstance(family, Replayed)]
+            self._steady = Steady(
+                Part(page[block.begin : block.first], page[block.first : block.end], its)
+                for block, its in zip(found, heads, strict=True)
+            )
+        self._heads = heads
+
+    def _take(self, page: bytes, its: Sequence[Block], known: Mapping[tuple[bytes, bytes], Family]) -> None:
+        """Take in one family."""
+        block = its[0]
+        if len(its) > 1 or not block.family:
+            raise Irregular
+        key = block.family, block.kind
+        family = known.get(key) or self._family(*key)
+        family.read(page[block.first : block.end])
+        self._families[key] = family
+
+    def _family(self, name: bytes, kind: bytes) -> Family:
+        """A family that is new on this page."""
+        declared = Declared(name.decode("utf-8", errors="replace"), kind.decode("utf-8", errors="replace"))
+        try:
+            metric = self._trimmed(declared.metric())
+        except ValueError:
+            return Unreplayable()  # base says what is wrong, if somebody wants it
+        if self._is_excluded(metric.name) or self.metric_transformer.get(metric) is None:
+            return Unwanted(declared)
+        return self._wanted(declared, metric)
+
+    def _wanted(self, declared: Declared, metric: Metric) -> Family:
+        """A new family that somebody wants."""
+        kind, transformer = self.metric_transformer.transformer_data.get(metric.name, (None, None))
+        return self._replayed(metric, self._learner(declared, transformer)) if kind in REPLAYED else Unreplayable()
+
+    def _replayed(self, _: Metric, learn: Learn) -> Replayed:
+        """A new family whose series are submitted each by itself."""
+        return Replayed(learn)
+
+    def _learner(self, declared: Declared, transformer: Callable[..., None]) -> Learn:
+        """What learns of this family's new series what becomes of them."""
+        return partial(self._learn, declared, transformer, Orders())
+
+    def _learn(
+        self, declared: Declared, transformer: Callable[..., None], orders: Orders, head: bytes
+    ) -> Sequence[Note]:
+        try:
+            metric = declared.metric(head)
+            orders.check(metric.samples[0].labels)
+            return self._notes(self._prepared(self._trimmed(metric)), transformer)
+        except (KeyError, ValueError):
+            raise Irregular from None  # a bound that is none; base does not look at it when there is no value
+
+    def _notes(self, metric: Metric, transformer: Callable[..., None]) -> list[Note]:
+        """What base would submit of a family."""
+        runtime_data = {"flush_first_value": True, "static_tags": self.static_tags}
+        return self._tape.record(lambda: transformer(metric, self.generate_sample_data(metric), runtime_data))
+
+    def _prepared(self, metric: Metric) -> Metric:
+        """A family as it is to be submitted."""
+        return metric
+
+    def _trimmed(self, metric: Metric) -> Metric:
+        """The same without what `raw_metric_prefix` takes off."""
+        metric.name = metric.name.removeprefix(self.raw_metric_prefix)
+        return metric
+
+    def _is_excluded(self, name: str) -> bool:
+        """Whether base would leave the family out, by `exclude_metrics`."""
+        pattern = self.exclude_metrics_pattern
+        return name in self.exclude_metrics or (pattern is not None and pattern.search(name) is not None)
+
+    def _name(self, family: bytes) -> str:
+        """What base's parser and options call a family."""
+        return family.decode("utf-8", errors="replace").removeprefix(self.raw_metric_prefix)
+
+
+def apart(texts: Iterable[bytes]) -> bytes:
+    """Parts of a page as one that has them in different places: two of one family may differ in what they declare."""
+    return b"".join(text.removesuffix(b"\n") + b"\n# TYPE _ gauge\n" for text in texts)
+
+
+def sound(metric: Metric) -> Metric:
+    """A family as it is; raises `ValueError` for a broken line, of which base's parser makes a name or a label."""
+    for sample in metric.samples:
+        if not all(map(PROMETHEUS_NAME.fullmatch, (sample.name, *sample.labels))):
+            raise ValueError(f"a line is broken: {sample.name[:80]} {', '.join(sample.labels)[:80]}")
+    return metric
 
 
 def merged(metrics: Iterable[Metric]) -> list[Metric]:
@@ -98,9 +395,14 @@ def merged(metrics: Iterable[Metric]) -> list[Metric]:
     return list(found.values())
 
 
-def once(metric: Metric) -> Metric:
-    """A family in which no series comes twice; of a series that does, the last counts, as for the Agent."""
+def distinct(metric: Metric) -> list[Sample]:
+    """A family's samples, no series twice: of one that is, the last counts, as for the Agent."""
     series = {(sample.name, frozenset(sample.labels.items())): sample for sample in metric.samples}
-    if len(series) < len(metric.samples):
-        metric.samples = list(series.values())
-    return metric
+    if metric.type in TOLD_WHEN_CREATED:
+        return [sample for sample in series.values() if not sample.name.endswith("_created")]
+    return list(series.values())
+
+
+def observed(samples: Sequence[Sample]) -> Column:
+    """What base's parser has read, as if it had been read here."""
+    return Column(lines.heads([lines.head(sample) for sample in samples]), [sample.value for sample in samples])
