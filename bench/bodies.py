@@ -68,6 +68,11 @@ def growing_counter(lines: int, steps: int, added: int) -> list[bytes]:
     return _growing(joined(handled(lines, new=number)) for number in _additions(steps, added))
 
 
+def growing_calls(lines: int, steps: int, added: int) -> list[bytes]:
+    """The same of an API server."""
+    return _growing(joined(calls_counted(lines, new=number)) for number in _additions(steps, added))
+
+
 def _additions(steps: int, added: int) -> Iterator[int]:
     """How many series are new so far, on each page: 0, 0, then one number for two pages."""
     yield from (added * (page // 2) for page in range(2 * steps + 2))
@@ -133,7 +138,7 @@ def calls_to_etcd(new: int = 0) -> Iterator[str]:
         f"etcd_request_errors_total{{{labels}}} {index % 7}" for index, labels in enumerate(calls[:FAILED_CALLS])
     )
     yield from header("etcd_requests_total", "counter")
-    yield from (f"etcd_requests_total{{{labels}}} {observations(index)}" for index, labels in enumerate(calls))
+    yield from (f"etcd_requests_total{{{labels}}} {observations(labels)}" for labels in calls)
 
 
 def requests_served(resources: int) -> Iterator[str]:
@@ -146,9 +151,7 @@ def requests_served(resources: int) -> Iterator[str]:
     ]
     yield from histogram("apiserver_request_duration_seconds", served)
     yield from header("apiserver_request_total", "counter")
-    yield from (
-        f'apiserver_request_total{{code="200",{labels}}} {observations(index)}' for index, labels in enumerate(served)
-    )
+    yield from (f'apiserver_request_total{{code="200",{labels}}} {observations(labels)}' for labels in served)
 
 
 def handled(lines: int, new: int = 0) -> Iterator[str]:
@@ -159,9 +162,21 @@ def handled(lines: int, new: int = 0) -> Iterator[str]:
     names = [f"Method{number:05}" for number in range(lines)]
     fresh = [f"Fresh{number:05}" for number in range(new)]
     middle = lines // 2
-    for index, name in enumerate([*names[:middle], *fresh, *names[middle:]]):
+    for name in (*names[:middle], *fresh, *names[middle:]):
         labels = f'grpc_code="OK",grpc_method="{name}",grpc_service="etcdserverpb.KV",grpc_type="unary"'
-        yield f"grpc_server_handled_total{{{labels}}} {observations(index)}"
+        yield f"grpc_server_handled_total{{{labels}}} {observations(labels)}"
+
+
+def calls_counted(lines: int, new: int = 0) -> Iterator[str]:
+    """An API server's page with one large family of counters."""
+    yield from histogram("etcd_request_duration_seconds", ['operation="get",type="pods"'])
+    yield from header("etcd_requests_total", "counter")
+    names = [f"widgets{number:05}" for number in range(lines)]
+    fresh = [f"gadgets{number:05}" for number in range(new)]
+    middle = lines // 2
+    for name in (*names[:middle], *fresh, *names[middle:]):
+        labels = f'operation="get",type="{name}.apps.example.com"'
+        yield f"etcd_requests_total{{{labels}}} {observations(labels)}"
 
 
 def header(family: str, kind: str) -> Iterator[str]:
@@ -174,8 +189,8 @@ def histogram(family: str, series: Sequence[str]) -> Iterator[str]:
     """A family with 40 buckets for each series, the last of them without a bound."""
     yield from header(family, "histogram")
     bounds = [f"{0.005 * 1.27**number:.3g}" for number in range(BUCKETS - 1)]
-    for index, labels in enumerate(series):
-        count = observations(index)
+    for labels in series:
+        count = observations(labels)
         for number, bound in enumerate(bounds, 1):
             yield f'{family}_bucket{{{labels},le="{bound}"}} {count * number // BUCKETS}'
         yield f'{family}_bucket{{{labels},le="+Inf"}} {count}'
@@ -183,6 +198,7 @@ def histogram(family: str, series: Sequence[str]) -> Iterator[str]:
         yield f"{family}_count{{{labels}}} {count}"
 
 
-def observations(index: int) -> int:
-    """Some number for a series: few of most, many of some."""
-    return 1 + index * 7919 % (100, 10_000, 1_000_000)[index % 3]
+def observations(labels: str) -> int:
+    """Some number for a series, the same on every page: few of most, many of some."""
+    chance = zlib.crc32(labels.encode())
+    return 1 + chance % (100, 10_000, 1_000_000)[chance % 3]

@@ -192,6 +192,12 @@ def new_histograms(stage: Stage, _: int) -> Results:
     return _new_and_none(make, NEW_SERIES * 40)
 
 
+def new_calls(stage: Stage, _: int) -> Results:
+    """The same for 24 new lines in a family of 23,000 lines, each of which is submitted."""
+    make = partial(peers.ours_on_apiserver, stage.client, stage.urls("growing calls"), resource_tag=True)
+    return _new_and_none(make, NEW_SERIES)
+
+
 def new_counters(stage: Stage, _: int) -> Results:
     """The same for 24 new lines in a family of 23,000 of a member."""
     return _new_and_none(partial(peers.ours, stage.client, stage.urls("growing counter")), NEW_SERIES)

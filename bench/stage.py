@@ -91,6 +91,9 @@ SITES: dict[str, Callable[[Stage], Site]] = {
     "apiserver 40 MB": lambda _: Site(partial(bodies.synthetic_apiserver, BIG_PAGE_BYTES, 4), ports=2),
     "apiserver 20 MB": lambda _: Site(partial(bodies.recorded_from_apiserver, 4), ports=2),
     "growing histogram": lambda _: Site(partial(bodies.growing_histogram, NEW_SERIES_ROUNDS, NEW_SERIES), ports=2),
+    "growing calls": lambda _: Site(
+        partial(bodies.growing_calls, LARGE_FAMILY, NEW_SERIES_ROUNDS, NEW_SERIES), ports=2
+    ),
     "growing counter": lambda _: Site(
         partial(bodies.growing_counter, LARGE_FAMILY, NEW_SERIES_ROUNDS, NEW_SERIES), ports=1
     ),

@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from prometheus_client.samples import Sample
 
+from etcd_latency.scrape.ends import middle
+
 LABEL = re.compile(rb'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\.)*)"')
 
 HEAD = re.compile(rb"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:%b)(?:,%b)*)\})? " % (2 * (LABEL.pattern,)))
@@ -100,12 +102,18 @@ def read(text: bytes, known: Heads = NO_LINES.heads) -> Column:
     is there twice.
     """
     lines = split(text)
-    found = known
-    if not begin_with(lines, known.texts):
-        found = heads_of(lines)
-        if len(set(found.texts)) < len(found.texts):
-            raise Irregular
+    found = known if begin_with(lines, known.texts) else _changed(lines, known)
     return Column(found, numbers(lines, found.values))
+
+
+def _changed(lines: Sequence[bytes], known: Heads) -> Heads:
+    """The heads of lines that are not those of the last page."""
+    part = middle(known.texts, lines, lambda head, line: not line.startswith(head))
+    new = heads_of(lines[part.new])
+    found = Heads(part.put(known.texts, new.texts), part.put(known.values, new.values))
+    if len(set(found.texts)) < len(found.texts):
+        raise Irregular
+    return found
 
 
 def split(text: bytes) -> list[bytes]:

@@ -9,7 +9,7 @@ that it reads while it makes a submission, hold by construction.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import lru_cache
 from itertools import compress, repeat
 from math import isfinite
@@ -18,6 +18,8 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from datadog_checks.base import AgentCheck
 from datadog_checks.base.checks import base
+
+from etcd_latency.scrape.ends import Middle, middle
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -120,6 +122,17 @@ class Route(NamedTuple):
         """What stands in a column at the chosen lines."""
         return column if self.chosen is None else compress(column, self.chosen)
 
+    def moved(self, part: Middle, old: Sequence[Any], new: Sequence[Any], learnt: dict[Any, list[str]]) -> Route:
+        """The same when other lines stand in the middle of a page; `learnt` has the tags of those that are new."""
+        chosen = b"\1" * len(self.tags) if self.chosen is None else self.chosen
+        first = chosen.count(1, 0, part.old.start)
+        last = first + chosen.count(1, part.old.start, part.old.stop)
+        tags = dict(zip(compress(old, chosen[part.old]), self.tags[first:last], strict=True)) | learnt
+        found = list(map(tags.get, new))
+        marks = chosen[: part.old.start] + bytes(map(is_not, found, repeat(None))) + chosen[part.old.stop :]
+        its = self.tags[:first] + [one for one in found if one is not None] + self.tags[last:]
+        return Route(self.way, marks if 0 in marks else None, its)
+
 
 class Replay(Generic[Key]):
     """The series of one family and where their values go. Those that the last page did not show are forgotten."""
@@ -136,28 +149,23 @@ class Replay(Generic[Key]):
         """Make ready for a page with these series, in this order; whatever `learn` raises comes out here."""
         if keys is self._keys:
             return
-        ways: dict[Way, dict[Key, list[str]]] = {
-            route.way: dict(zip(route.of(self._keys), route.tags, strict=True)) for route in self._routes
-        }
-        before = set(self._keys)
-        for key in keys:
-            if key not in before:
+        part = middle(self._keys, keys)
+        old, new = self._keys[part.old], keys[part.new]
+        known = set(old)
+        learnt: dict[Way, dict[Key, list[str]]] = {route.way: {} for route in self._routes}
+        for key in new:
+            if key not in known:
                 for note in self._learn(key):
-                    ways.setdefault(note.way, {})[key] = note.tags
-        self._routes = [route for way, tags in ways.items() for route in _routes(way, tags, keys)]
+                    learnt.setdefault(note.way, {})[key] = note.tags
+        before = {route.way: route for route in self._routes}
+        nothing = bytes(len(self._keys))
+        moved = (
+            (before.get(way) or Route(way, nothing, [])).moved(part, old, new, tags) for way, tags in learnt.items()
+        )
+        self._routes = [route for route in moved if route.tags]
         self._keys = keys
 
     def submit(self, values: Sequence[float], submitter: Submitter) -> None:
         """Submit the values of the series that were arranged."""
         for route in self._routes:
             submitter.submit(route.way, route.of(values), route.tags)
-
-
-def _routes(way: Way, tags: dict[Any, list[str]], keys: Sequence[Any]) -> Iterator[Route]:
-    """The one route of a way, or none when none of these keys goes it."""
-    found = list(map(tags.get, keys))
-    chosen = bytes(map(is_not, found, repeat(None)))
-    if all(chosen):
-        yield Route(way, None, found)  # type: ignore[arg-type]  # none of them is None
-    elif any(chosen):
-        yield Route(way, chosen, list(compress(found, chosen)))  # type: ignore[arg-type]  # likewise

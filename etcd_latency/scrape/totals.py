@@ -27,9 +27,12 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import compress, repeat
-from operator import lt
+from functools import cached_property
+from itertools import compress
+from operator import attrgetter, lt
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
+
+from etcd_latency.scrape.ends import middle
 
 VALUE, SUM, COUNT = "value", "sum", "count"
 
@@ -79,30 +82,37 @@ class Place(NamedTuple):
     series: Hashable
 
 
+SLOT = attrgetter("slot")
+
+
 class Layout:
     """Which lines of a page are summed to which totals."""
 
-    def __init__(self, places: Iterable[Place | None]) -> None:
+    def __init__(self, places: Sequence[Place | None]) -> None:
         """`places` are those of the page's lines; None leaves a line out."""
-        by_line = [place.slot if place else None for place in places]
-        slots = [slot for slot in by_line if slot]
-        self.slots = slots
-        self.series = dict.fromkeys((slot.group for slot in slots), 1)
-        """How many series a group has. None lacks the part that most have: its count, if nothing else."""
+        by_line: list[Any] = [place and place.slot for place in places] if None in places else list(map(SLOT, places))
+        self.slots: list[Slot] = by_line
         self._lines: list[list[int]] | None = None
         """The lines of each slot; None where each line is the only one of its slot."""
-        if len(set(slots)) < len(by_line):
+        if None in by_line or len(set(by_line)) < len(by_line):
             self._group(by_line)
 
-    def _group(self, slots: Sequence[Slot | None]) -> None:
+    def _group(self, by_line: Sequence[Slot | None]) -> None:
         lines: defaultdict[Slot, list[int]] = defaultdict(list)
-        for number, slot in enumerate(slots):
+        for number, slot in enumerate(by_line):
             if slot is not None:
                 lines[slot].append(number)
+        most: defaultdict[Group, int] = defaultdict(int)
         for slot, its in lines.items():
-            self.series[slot.group] = max(self.series[slot.group], len(its))
-        self.slots = [slot for slot, its in lines.items() if not is_bound(slot) or len(its) == self.series[slot.group]]
+            most[slot.group] = max(most[slot.group], len(its))
+        self.series = most
+        self.slots = [slot for slot, its in lines.items() if not is_bound(slot) or len(its) == most[slot.group]]
         self._lines = [lines[slot] for slot in self.slots]
+
+    @cached_property
+    def series(self) -> Mapping[Group, int]:
+        """How many series a group has. None lacks the part that most have: its count, if nothing else."""
+        return dict.fromkeys((slot.group for slot in self.slots), 1)
 
     @property
     def is_single(self) -> bool:
@@ -136,7 +146,7 @@ class State(Generic[Key]):
     keys: list[Key]
     values: Sequence[float]
     """The last that were usable; not a number where there was none yet."""
-    places: Sequence[Place | None]
+    places: list[Place | None]
     layout: Layout
     whole: bool = True
     """Whether all values of this page were usable."""
@@ -181,14 +191,15 @@ class Totals(Generic[Key]):
         self._read = read
         self._groups: dict[Hashable, Group] = {}
         self._last: State[Key] = State([], [], [], Layout([]))
-        self._arranged: tuple[list[Key], Sequence[Place | None]] = ([], [])
+        self._arranged: tuple[list[Key], list[Place | None]] = ([], [])
 
     def arrange(self, keys: list[Key]) -> None:
         """Find out what the lines of a page are about that may be added; whatever `read` raises comes out here."""
         if keys is not self._arranged[0]:
-            last = self._last
-            known = dict(zip(last.keys, last.places, strict=True))
-            self._arranged = keys, [known[key] if key in known else self._place(key) for key in keys]
+            last, part = self._last, middle(self._last.keys, keys)
+            known = dict(zip(last.keys[part.old], last.places[part.old], strict=True))
+            found = [known[key] if key in known else self._place(key) for key in keys[part.new]]
+            self._arranged = keys, part.put(last.places, found)
 
     def add(self, keys: list[Key], values: Sequence[float]) -> tuple[list[Slot], Sequence[float]]:
         """Take a page's lines; give what there are totals of, and the totals.
@@ -205,18 +216,21 @@ class Totals(Generic[Key]):
         """The same when lines came or went, or when a value fell or is none."""
         self.arrange(keys)
         last, places = self._last, self._arranged[1]
-        known = dict(zip(last.keys, last.values, strict=True))
-        before = list(map(known.get, keys, repeat(math.nan)))
+        part = middle(last.keys, keys)
+        known = dict(zip(last.keys[part.old], last.values[part.old], strict=True))
+        new = keys[part.new]
+        before = part.put(list(last.values), [known.get(key, math.nan) for key in new])
         kept, counted, usable = values, places, are_counts(values)
         if not usable:
             kept = held(places, values, before)
             counted = [None if math.isnan(value) else place for value, place in zip(kept, places, strict=True)]
         now = State(keys, kept, places, Layout(counted), usable)
-        gone = len(known) - sum(map(known.__contains__, keys))
+        gone = len(known) - sum(map(known.__contains__, new))
         if last.carried or gone or any(map(lt, kept, before)) or now.is_below(last):
             now = replace(now, carried=carried(last, now))
         self._last = now
-        self._forget_groups(places)
+        if gone or not (last.whole and usable):
+            self._forget_groups(places)
         return self._shown(values)
 
     def _shown(self, values: Sequence[float]) -> tuple[list[Slot], Sequence[float]]:
