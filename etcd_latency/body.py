@@ -18,13 +18,16 @@ import urllib3
 BUFFER_BYTES = 128 * 1024
 
 FULL_BYTES = BUFFER_BYTES - 20 * 1024
-"""From here on there is not room for a whole TLS record."""
+"""From here on there is not room for a whole TLS record. What is left must be more than `DEFAULT_BUFFER_SIZE`, or
+`readinto1` would wait to fill a buffer of its own."""
 
 MOST_INFLATED_BYTES = 1024 * 1024
 """What is decompressed at once; a page of 40 MB may come as 1 MB."""
 
 LONGEST_SIZE_BYTES = 1024
 """What stands before a chunk is its size; what never ends is none."""
+
+HEXADECIMAL = b"0123456789abcdefABCDEF"
 
 GZIP = 16 + zlib.MAX_WBITS
 
@@ -75,13 +78,10 @@ class Dechunker:
 
 def chunk_size(line: bytes) -> int:
     """What stands before a chunk; raises `HTTPException`."""
-    digits = line if line.isalnum() else line.partition(b";")[0].strip()
-    if not digits.isalnum():
+    digits = line if line.isalnum() else line.partition(b";")[0].strip(b" \t")
+    if not digits or digits.strip(HEXADECIMAL):
         raise HTTPException("a chunk does not begin with its size")
-    try:
-        return int(digits, 16)
-    except ValueError:
-        raise HTTPException("a chunk does not begin with its size") from None
+    return int(digits, 16)
 
 
 def pieces(response: requests.Response, size: int, watch: Callable[[], None]) -> Iterator[bytes]:
@@ -124,6 +124,8 @@ def _content(stream: BufferedReader, watch: Callable[[], None]) -> Iterator[byte
     buffer[:filled] = early
     while True:
         if not came:
+            if dechunker.trailing:
+                return  # some servers close right after the last chunk
             raise IncompleteRead(b"")
         watch()
         # Every body ends with an empty line; to look for chunks after each read would cost as much as to read them.
@@ -140,16 +142,20 @@ def _content(stream: BufferedReader, watch: Callable[[], None]) -> Iterator[byte
 
 
 def _inflated(compressed: Iterable[bytes]) -> Iterator[bytes]:
-    inflater = zlib.decompressobj(GZIP)
-    try:
-        for piece in compressed:
-            left = piece
-            while left:
-                if inflater.eof:
-                    inflater = zlib.decompressobj(GZIP)
+    """What was compressed, a piece at a time; what follows its end and is no gzip is left out, as gzip does."""
+    inflater, ended = None, False
+    for piece in compressed:
+        left = piece
+        while left:
+            inflater = inflater or zlib.decompressobj(GZIP)
+            try:
                 yield inflater.decompress(left, MOST_INFLATED_BYTES)
-                left = inflater.unconsumed_tail or inflater.unused_data
-    except zlib.error as error:
-        raise urllib3.exceptions.DecodeError(str(error)) from error
-    if not inflater.eof:
+            except zlib.error as error:
+                if ended:
+                    return
+                raise urllib3.exceptions.DecodeError(str(error)) from error
+            left = inflater.unconsumed_tail or inflater.unused_data
+            if inflater.eof:
+                inflater, ended = None, True
+    if inflater:
         raise urllib3.exceptions.DecodeError("what was compressed breaks off")

@@ -17,7 +17,7 @@ from etcd_latency.config_models import InstanceConfig, SharedConfig, without_emp
 from etcd_latency.derive import agreement
 from etcd_latency.errors import NothingReached, TargetError
 from etcd_latency.journal import Journal
-from etcd_latency.model import Failure, Target
+from etcd_latency.model import Failure, Key, Page, Target
 from etcd_latency.probes import MEMBER_LIST, PAGE, STATUS
 from etcd_latency.schedule import Schedule
 from etcd_latency.scrape import MemberScraper, SummingScraper
@@ -85,13 +85,22 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         self._member_options = {**config.scrape, "metrics": catalog.metrics_option(families)}
         endpoints = {target: self._endpoint_scraper(target) for target in config.endpoints}
         # Made now, with their clients, so that a wrong option is refused before the first run.
-        self.scrapers = {target: self._member_scraper(target) for target in config.members} | endpoints
+        self._scrape_with({target: self._member_scraper(target) for target in config.members} | endpoints)
         cutters = {target.key: scraper.cutter for target, scraper in endpoints.items()}
-        schedule = Schedule(config, cutters, self.log, self._keep_secret)
+        schedule = Schedule(config, cutters, self.log, self._keep_secret, self._digest)
         schedule.keep((*config.members, *config.endpoints))
         self._survey = Survey(config, schedule)
         for warning in config.warnings:
             self.warning("%s", warning)
+
+    def _scrape_with(self, scrapers: dict[Target, MemberScraper | SummingScraper]) -> None:
+        self.scrapers = scrapers
+        self._by_key = {target.key: scraper for target, scraper in scrapers.items()}
+
+    def _digest(self, key: Key, page: Page) -> Page:
+        """In the thread that fetched it: take the numbers out of a page, so that the pages of all need no room."""
+        scraper = self._by_key.get(key)
+        return scraper.digested(page) if scraper else page
 
     def _keep_secret(self, secret: str) -> None:
         """Have base's scrubber leave it out of whatever is told."""
@@ -112,7 +121,7 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         peers = self._survey.directory.peers()
         # Who was found, or is called otherwise since, has other tags and so another scraper.
         scrapers = {target: self.scrapers.get(target) or self._member_scraper(target) for target in members}
-        self.scrapers = scrapers | {target: self.scrapers[target] for target in self._config.endpoints}
+        self._scrape_with(scrapers | {target: self.scrapers[target] for target in self._config.endpoints})
         for target, scraper in scrapers.items():
             scraper.peers = peers
             self._submit_page(target)

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import requests
 from datadog_checks.base.utils import tls
-from datadog_checks.base.utils.headers import get_default_headers
 
 from etcd_latency import certificates, explain
 from etcd_latency.body import pieces
@@ -23,9 +22,6 @@ from etcd_latency.wrapper import Discreet, Wrapper
 
 LARGEST_PAGE_BYTES = 4 * 1024 * 1024
 """An etcd page has a quarter of a MiB; what is many times larger is not one, and parsing it would hold up the run."""
-
-DEFAULT_ENCODING = get_default_headers()["Accept-Encoding"]
-"""What base asks for where nobody says otherwise."""
 
 LEAST_SECONDS = 0.05
 """With less time left than this nothing is asked any more."""
@@ -55,11 +51,13 @@ class Client:
         agent: Mapping[str, Any],
         log: logging.LoggerAdapter[Any],
         sink: Callable[[], Sink] | None = None,
+        digest: Callable[[Page], Page] = lambda page: page,
         keep_secret: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`options` are those of base's HTTP options that hold for this target, `agent` those of `init_config`.
 
         `sink` makes what a page is poured into; without it a page is kept whole, up to `LARGEST_PAGE_BYTES`.
+        `digest` makes of a page what is kept of it until it is its turn.
         `keep_secret` is told of every token that base reads for `auth_token`.
         """
         self.target = target
@@ -69,6 +67,7 @@ class Client:
         self._agent = agent
         self._log = log
         self._sink = sink or Whole
+        self._digest = digest
         self._keep_secret = keep_secret
         # Made now, too, so that a wrong authentication option is refused before the first run.
         self._http = self._connect()
@@ -94,13 +93,14 @@ class Client:
     def page(self) -> Page:
         """GET the metrics page; raise `TargetError` where there is none."""
         with self._asking(self.target.page_url):
-            response = self._send("get", self.target.page_url + self._page.query)
+            response = self._send("get", self._page.url(self.target.page_url))
             with response:
                 if response.status_code != requests.codes.ok:
                     self._refuse_page(self._whole(response))
                 sink = self._sink()
                 body = self._read(response, sink)
-                return Page(body, response.headers.get("Content-Type", ""), sink.size, time.monotonic())
+                page = Page(body, response.headers.get("Content-Type", ""), sink.size, time.monotonic())
+        return self._digest(page)
 
     def get(self, url: str) -> Reply:
         """GET anything of this target; a reply with an HTTP error is a reply."""
@@ -216,7 +216,8 @@ class Client:
         headers = http.options["headers"]
         if headers.get("Accept") == "*/*":
             headers["Accept"] = self._page.accept
-        if headers.get("Accept-Encoding") == DEFAULT_ENCODING:
+        written = {name.lower() for name in self.options.get("extra_headers", {})}
+        if "headers" not in self.options and "accept-encoding" not in written:
             headers["Accept-Encoding"] = self._page.encoding
         return http
 

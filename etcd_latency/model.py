@@ -54,10 +54,13 @@ class PageRequest:
     families: tuple[str, ...] = ()
     """All that is wanted, by the names on the page; empty for the whole page."""
 
-    @property
-    def query(self) -> str:
-        """What follows the URL (client_golang 1.24, promhttp: `name[]`); who does not know it gives the whole page."""
-        return f"?{urlencode([('name[]', family) for family in self.families])}" if self.families else ""
+    def url(self, page: str) -> str:
+        """Where the page is, with what is wanted of it (client_golang 1.24, promhttp: `name[]`).
+
+        A server that does not know this gives the whole page.
+        """
+        query = urlencode([("name[]", family) for family in self.families])
+        return f"{page}{'&' if '?' in page else '?'}{query}" if query else page
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ class Page:
     """Bytes before anything was cut out."""
     taken: float = field(default=0.0, compare=False)
     """When it was complete, as `time.monotonic()` has it."""
+    numbers: Any = field(default=None, compare=False, repr=False)
+    """What a scraper has taken out of it already, in the place of the body."""
 
 
 @dataclass(frozen=True, slots=True)

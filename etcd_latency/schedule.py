@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 from etcd_latency.answers import Answers
@@ -12,7 +13,7 @@ from etcd_latency.config import Config
 from etcd_latency.errors import NotOffered, NotPermitted
 from etcd_latency.fetch import Lane
 from etcd_latency.gateway import Gateway, Login
-from etcd_latency.model import Failure, Key, Target
+from etcd_latency.model import Failure, Key, Page, Target
 from etcd_latency.probes import APISERVER_LANES, CONTROLLER_MANAGER_LANES, MEMBER_LANES, PAGE, Probe, Server
 from etcd_latency.sites import Site, credentials_for, held_back, options_for
 
@@ -34,13 +35,15 @@ class Schedule:
         sinks: Mapping[Key, Callable[[], Sink]],
         log: logging.LoggerAdapter[Any],
         keep_secret: Callable[[str], None] = lambda _: None,
+        digest: Callable[[Key, Page], Page] = lambda _, page: page,
     ) -> None:
-        """`sinks` says for which targets a page is cut while it arrives, and by what.
+        """`sinks` says for which targets a page is cut while it arrives, and by what; `digest`, what is kept of it.
 
         `keep_secret` is told of every token that a target gives, or that a file holds for it.
         """
         self._config = config
         self._sinks = sinks
+        self._digest = digest
         self._log = log
         self._keep_secret = keep_secret
         self._lanes: dict[Key, tuple[Lane, ...]] = {}
@@ -119,6 +122,7 @@ class Schedule:
             agent=self._config.agent,
             log=self._log,
             sink=self._sinks.get(target.key),
+            digest=partial(self._digest, target.key),
             keep_secret=self._keep_secret,
         )
         return Server(target, client, Gateway(client, login))

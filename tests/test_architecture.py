@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 FLOORS = (
-    ("__about__", "errors", "mistakes", "wire"),
+    ("__about__", "body", "errors", "mistakes", "wire"),
     ("model", "catalog", "option_types"),
     ("config_models", "certificates", "derive", "wrapper"),
     ("sites", "explain"),

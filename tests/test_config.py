@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 
-from etcd_latency.config import Config, configure
+from etcd_latency import catalog
+from etcd_latency.config import ACCEPT_OPENMETRICS, ACCEPT_TEXT, Config, configure
 from etcd_latency.config_models import InstanceConfig, SharedConfig
+from etcd_latency.model import PageRequest
 from etcd_latency.sites import http_options, inherit
+
+MEMBER = "https://10.0.0.1:2379"
+APISERVER = {"endpoints": ["https://10.0.0.1:6443"]}
+CONTROLLER_MANAGER = {"endpoints": ["https://127.0.0.1:10257"]}
+
+ASKED_BY_BASE = {
+    "process_start_time_seconds",
+    "process_start_time_seconds_total",
+    "target_info",
+    "target_info_total",
+}
 
 
 def decided(*members: Any, init_config: dict[str, Any] | None = None, **options: Any) -> Config:
@@ -99,3 +113,135 @@ def test_verification_off_is_off() -> None:
 def test_booleans_written_as_words_arrive_as_booleans() -> None:
     """Base would read `tls_verify: "t"` as off; what is passed on is what the models made of it."""
     assert http(decided("https://10.0.0.1:2379", tls_verify="t"))["tls_verify"] is True
+
+
+def families(source: str) -> set[str]:
+    """All families of a catalogue file, by the names on the page."""
+    return {family.exposed for family in catalog.load(source).families}
+
+
+def asked(**options: Any) -> set[str]:
+    """The families that a member is asked for."""
+    return set(decided(MEMBER, filter_families=True, **options).pages["member"].families)
+
+
+def test_the_encoding_of_each_kind() -> None:
+    """Members send pages as they are, which costs etcd less CPU; the large pages of Kubernetes come compressed."""
+    config = decided(MEMBER, apiserver=APISERVER, controller_manager=CONTROLLER_MANAGER)
+    assert {kind: request.encoding for kind, request in config.pages.items()} == {
+        "member": "identity",
+        "apiserver": "gzip",
+        "controller_manager": "gzip",
+    }
+
+
+def test_the_encoding_is_chosen_for_each_kind_by_itself() -> None:
+    """What is set for the members says nothing about the blocks, and the other way round."""
+    config = decided(
+        MEMBER,
+        accept_encoding="gzip",
+        apiserver=APISERVER | {"accept_encoding": "identity"},
+        controller_manager=CONTROLLER_MANAGER,
+    )
+    assert {kind: request.encoding for kind, request in config.pages.items()} == {
+        "member": "gzip",
+        "apiserver": "identity",
+        "controller_manager": "gzip",
+    }
+
+
+def test_only_what_is_configured_is_asked_for_pages() -> None:
+    """A cluster without blocks has members alone."""
+    assert decided(MEMBER).pages == {"member": PageRequest(ACCEPT_TEXT, "identity")}
+
+
+@pytest.mark.parametrize(("latest", "accept"), [(False, ACCEPT_TEXT), (True, ACCEPT_OPENMETRICS)])
+def test_the_format_is_the_same_for_every_kind(latest: bool, accept: str) -> None:  # noqa: FBT001 - a column
+    """`use_latest_spec` decides what is asked of members and blocks alike."""
+    config = decided(MEMBER, use_latest_spec=latest, apiserver=APISERVER, controller_manager=CONTROLLER_MANAGER)
+    assert [request.accept for request in config.pages.values()] == [accept] * 3
+
+
+def test_whole_pages_are_asked_for_unless_told_otherwise() -> None:
+    """Without `filter_families` the URL has no query."""
+    config = decided(MEMBER, apiserver=APISERVER, controller_manager=CONTROLLER_MANAGER, extra_metrics=["a"])
+    assert [(request.families, request.url("x")) for request in config.pages.values()] == [((), "x")] * 3
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, set()),
+        ({"go_metrics": True}, families("go")),
+        ({"extra_metrics": ["etcd_x"]}, {"etcd_x", "etcd_x_total"}),
+        ({"extra_metrics": ["etcd_x_total"]}, {"etcd_x_total"}),
+        (
+            {"extra_metrics": [{"etcd_x": "x", "etcd_y": {"type": "gauge"}}, "etcd_z_total"]},
+            {
+                "etcd_x",
+                "etcd_x_total",
+                "etcd_y",
+                "etcd_y_total",
+                "etcd_z_total",
+            },
+        ),
+        (
+            {"share_labels": {"etcd_cluster_version": True, "etcd_v": {"labels": ["a"]}}},
+            {"etcd_cluster_version", "etcd_cluster_version_total", "etcd_v", "etcd_v_total"},
+        ),
+        ({"exclude_metrics": ["etcd_server_has_leader"]}, set()),
+    ],
+    ids=["etcd", "go", "extra", "extra-total", "extra-mappings", "share-labels", "excluded"],
+)
+def test_the_families_that_members_are_asked_for(options: dict[str, Any], expected: set[str]) -> None:
+    """The catalogue's, base's own, and what options name; a name without `_total` may be that of a counter."""
+    assert asked(**options) == families("etcd") | ASKED_BY_BASE | expected
+
+
+def test_families_are_asked_for_by_the_names_on_the_page() -> None:
+    """What stands before all names on the page stands before those in the question, too."""
+    bare, prefixed = (asked(extra_metrics=["etcd_x"], **more) for more in ({}, {"raw_metric_prefix": "proxy_"}))
+    assert prefixed == {f"proxy_{name}" for name in bare}
+
+
+def test_the_families_that_api_servers_are_asked_for() -> None:
+    """`extra_metrics` and `go_metrics` are about members; `share_labels` holds for every page."""
+    config = decided(
+        MEMBER,
+        go_metrics=True,
+        extra_metrics=["etcd_x"],
+        share_labels={"kubernetes_build_info": True},
+        apiserver=APISERVER | {"filter_families": True},
+        controller_manager=CONTROLLER_MANAGER,
+    )
+    assert set(config.pages["apiserver"].families) == (
+        families("apiserver") | ASKED_BY_BASE | {"kubernetes_build_info", "kubernetes_build_info_total"}
+    )
+    assert config.pages["member"].families == config.pages["controller_manager"].families == ()
+
+
+def test_members_and_api_servers_are_filtered_apart() -> None:
+    """`filter_families` of the instance says nothing about the API servers."""
+    pages = decided(MEMBER, filter_families=True, apiserver=APISERVER).pages
+    assert pages["member"].families
+    assert pages["apiserver"].families == ()
+
+
+def test_families_are_asked_for_once_and_in_order() -> None:
+    """The same options give the same URL, whatever the order in which they name things."""
+    one, other = (
+        decided(MEMBER, filter_families=True, extra_metrics=names).pages["member"].families
+        for names in (["etcd_b", "etcd_a", "etcd_server_has_leader"], ["etcd_server_has_leader", "etcd_a", "etcd_b"])
+    )
+    assert one == other
+    assert list(one) == sorted(set(one))
+
+
+def test_how_the_query_is_written() -> None:
+    """Each family is a `name[]` of its own, as client_golang reads it; whatever a name holds is escaped."""
+    assert PageRequest("", "", ()).url("http://m/metrics") == "http://m/metrics"
+    asked = PageRequest("", "", ("etcd_a", "b:c_total"))
+    assert asked.url("http://m/metrics") == "http://m/metrics?name%5B%5D=etcd_a&name%5B%5D=b%3Ac_total"
+    assert asked.url("http://m/x?tenant=1") == "http://m/x?tenant=1&name%5B%5D=etcd_a&name%5B%5D=b%3Ac_total"
+    odd = ("a&name[]=b", "c d#é", "100%+?")
+    assert parse_qsl(PageRequest("", "", odd).url("?a=b")[5:]) == [("name[]", name) for name in odd]

@@ -158,6 +158,31 @@ def test_a_mistake_that_only_base_can_see_is_a_configuration_error_too() -> None
 
 
 @pytest.mark.parametrize(
+    ("options", "block"),
+    [
+        ({"extra_metrics": ["^etcd_grpc_proxy_"]}, {}),
+        ({"extra_metrics": ["^etcd_grpc_proxy_"]}, {"filter_families": True}),
+        ({"extra_metrics": ["etcd_x", {"rest:etcd_y_total": "y"}], "filter_families": True}, {}),
+    ],
+    ids=["all is sent", "filtered elsewhere", "names"],
+)
+def test_patterns_and_filters_that_go_together(options: dict[str, Any], block: dict[str, Any]) -> None:
+    """A pattern is no mistake where whole pages are sent, or where only API servers filter; names never are."""
+    assert initialised(INSTANCE | options | {"apiserver": ENDPOINTS | block}).scrapers
+
+
+@pytest.mark.parametrize("name", ["etcd_x", "a:b_total", "a-b", "a.b", "^a", "a b", "é"])
+def test_patterns_are_what_base_takes_for_patterns(name: str) -> None:
+    """A name that base would search as a pattern cannot be asked for, and every other can."""
+    instance = INSTANCE | {"extra_metrics": [name]}
+    (scraper,) = initialised(instance).scrapers.values()
+    if scraper.metric_transformer.metric_patterns:
+        assert f"has the pattern {name!r}" in str(refusal(instance | {"filter_families": True}))
+    else:
+        assert initialised(instance | {"filter_families": True}).scrapers
+
+
+@pytest.mark.parametrize(
     ("model", "option"),
     [(model, option) for model in (InstanceConfig, SharedConfig) for option in model.model_fields],
 )

@@ -26,6 +26,7 @@ from etcd_latency.model import (
     ListedMember,
     MemberList,
     Page,
+    PageRequest,
     Read,
     Status,
     Target,
@@ -405,7 +406,8 @@ def test_health_is_asked_beside_the_page(fake: MakeFake) -> None:
         fake({"/health": (200, "{}"), "/metrics": (200, "a 1\n")}),
     )
     target = Target("m1", clients.url, f"{metrics.url}/metrics", ())
-    one = Client(target, {"timeout": 5, "skip_proxy": True}, accept="text/plain", agent={}, log=LOG)
+    options = {"timeout": 5, "skip_proxy": True}
+    one = Client(target, options, page=PageRequest("text/plain", "identity"), agent={}, log=LOG)
     assert HEALTH.ask(server(one)).passed
     assert PAGE.ask(server(one)) == Page(b"a 1\n", "")
     assert STATUS.ask(server(one)).member_id == 7

@@ -115,7 +115,7 @@ class SummingScraper(PageScraper):
         return super()._family(name, kind)
 
     def _forget_outdated(self) -> None:
-        if self.tags is not self._tagged:
+        if self._is_outdated():
             for combined in self._combined.values():
                 combined.relearn()
         super()._forget_outdated()

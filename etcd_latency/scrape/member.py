@@ -69,10 +69,12 @@ class MemberScraper(PageScraper):
             families = (family for family in self._families.values() if isinstance(family, AboutPeers))
             self.ghosts = self._found + sum(family.ghosts for family in families)
 
+    def _is_outdated(self) -> bool:
+        return super()._is_outdated() or self.peers != self._learnt_with
+
     def _forget_outdated(self) -> None:
         super()._forget_outdated()
-        if self.peers != self._learnt_with:
-            self._families, self._steady, self._learnt_with = {}, None, self.peers
+        self._learnt_with = self.peers
 
     def _prepared(self, metric: Metric) -> Metric:
         if self.peers is not None and is_about_peers(metric):

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
@@ -28,7 +28,7 @@ from etcd_latency.errors import BadPage, TargetError
 from etcd_latency.model import Failure, Page, Target
 from etcd_latency.scrape import lines
 from etcd_latency.scrape.blocks import Block, blocks
-from etcd_latency.scrape.lines import NO_LINES, Column, Heads, Irregular, Orders
+from etcd_latency.scrape.lines import NO_LINES, Column, Heads, Irregular, Orders, Values
 from etcd_latency.scrape.replay import REPLAYED, Note, Replay, Submitter, Tape
 from etcd_latency.scrape.steady import Part, Steady
 
@@ -182,7 +182,7 @@ class PageScraper(OpenMetricsScraper):
 
         A failure comes here, too: after a gap base must not flush the first value of a new counter.
         """
-        self.answer = answer
+        self.answer = self.digested(answer) if isinstance(answer, Page) and answer.numbers is None else answer
         self._read_by_base = {}
         try:
             self.scrape()
@@ -195,6 +195,19 @@ class PageScraper(OpenMetricsScraper):
             self.answer = None
             self._text = b""
 
+    def digested(self, page: Page) -> Page:
+        """A page with its numbers in the place of its text, when its lines are those of the last one.
+
+        May be called in another thread, but not while a page is submitted.
+        """
+        if self._steady is None or self._is_outdated():
+            return page
+        try:
+            numbers = self._steady.read(page.body)
+        except Irregular:
+            return page
+        return page if numbers is None else replace(page, body=b"", numbers=numbers)
+
     def observed(self) -> dict[str, Column]:
         """The numbers of the last page, by family; names are those in the option `metrics`."""
         found = {name: family.column for (name, _), family in self._families.items() if family.column.values}
@@ -202,7 +215,7 @@ class PageScraper(OpenMetricsScraper):
 
     def parse_metrics(self) -> Iterator[Metric]:
         """What base reads: of most pages a few families, or none."""
-        for metric in merged(map(sound, super().parse_metrics())):
+        for metric in merged(map(self._sound, super().parse_metrics())):
             metric.samples = distinct(metric)
             if metric.name in self.metric_transformer.transformer_data:
                 self._read_by_base[metric.name] = observed(metric.samples)
@@ -217,15 +230,17 @@ class PageScraper(OpenMetricsScraper):
         self._content_type = page.content_type
         if self.enable_telemetry:
             self.gauge("telemetry.payload.size", page.size or len(page.body), tags=self.tags)
-        if not self._mark.search(page.body):
+        if page.numbers is None and not self._mark.search(page.body):
             raise BadPage(f"the page has no metric of {self._origin.one}; is this the URL of one?")
-        self._base_reads_all = self._is_base_s(page)
+        self._base_reads_all = page.numbers is None and self._is_base_s(page)
         if self._base_reads_all:
             self._families, self._steady, self._text = {}, None, page.body
             super()._scrape()
             return
-        self._forget_outdated()
-        if not self._comes_again(page.body):
+        if page.numbers is not None:
+            self._take_numbers(page.numbers)
+        else:
+            self._forget_outdated()
             self._text = self._read(page.body)
             self._scrape_rest()
         submitter = Submitter(self.check, flush_first_value=bool(self.flush_first_value))
@@ -258,22 +273,19 @@ class PageScraper(OpenMetricsScraper):
             or (self.use_process_start_time and self.flush_first_value is None)
         )
 
+    def _is_outdated(self) -> bool:
+        """Whether what was learnt of series does not hold any more."""
+        return self.tags is not self._tagged
+
     def _forget_outdated(self) -> None:
         """Have all series learnt anew whose tags may be others now."""
-        if self.tags is not self._tagged:
+        if self._is_outdated():
             self._families, self._steady, self._tagged = {}, None, self.tags
 
-    def _comes_again(self, page: bytes) -> bool:
-        """Take in a page that has the lines of the last one; returns whether it has."""
-        try:
-            found = self._steady.read(page) if self._steady else None
-        except Irregular:
-            found = None
-        if found is None:
-            return False
-        for family, values in zip(self._in_steady, found, strict=True):
+    def _take_numbers(self, numbers: Sequence[Values]) -> None:
+        """Take in a page with the lines of the last one."""
+        for family, values in zip(self._in_steady, numbers, strict=True):
             family.column = Column(family.column.heads, values)
-        return True
 
     def _read(self, page: bytes) -> bytes:
         """Take in the families of a page; give back the text of those that base must read."""
@@ -362,6 +374,23 @@ class PageScraper(OpenMetricsScraper):
         metric.name = metric.name.removeprefix(self.raw_metric_prefix)
         return metric
 
+    def _sound(self, metric: Metric) -> Metric:
+        """A family as it is; raises `ValueError` for a broken line that somebody wants.
+
+        Of one base's parser makes a name or a label that there cannot be, and goes on.
+        """
+        for sample in metric.samples:
+            names = (sample.name, *sample.labels)
+            if not all(map(PROMETHEUS_NAME.fullmatch, names)) and self._is_somebody_s(sample.name):
+                raise ValueError(f"a line is broken: {', '.join(names)[:160]}")
+        return metric
+
+    def _is_somebody_s(self, name: str) -> bool:
+        """Whether a line that begins like this is of a family that somebody wants."""
+        family = re.split("[^a-zA-Z0-9_:]", name.removeprefix(self.raw_metric_prefix))[0]
+        endings = ("", "_total", "_bucket", "_sum", "_count")
+        return any(family.removesuffix(ending) in self.metric_transformer.transformer_data for ending in endings)
+
     def _is_excluded(self, name: str) -> bool:
         """Whether base would leave the family out, by `exclude_metrics`."""
         pattern = self.exclude_metrics_pattern
@@ -375,14 +404,6 @@ class PageScraper(OpenMetricsScraper):
 def apart(texts: Iterable[bytes]) -> bytes:
     """Parts of a page as one that has them in different places: two of one family may differ in what they declare."""
     return b"".join(text.removesuffix(b"\n") + b"\n# TYPE _ gauge\n" for text in texts)
-
-
-def sound(metric: Metric) -> Metric:
-    """A family as it is; raises `ValueError` for a broken line, of which base's parser makes a name or a label."""
-    for sample in metric.samples:
-        if not all(map(PROMETHEUS_NAME.fullmatch, (sample.name, *sample.labels))):
-            raise ValueError(f"a line is broken: {sample.name[:80]} {', '.join(sample.labels)[:80]}")
-    return metric
 
 
 def merged(metrics: Iterable[Metric]) -> list[Metric]:
