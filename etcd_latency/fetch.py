@@ -29,6 +29,13 @@ HEAD_START_SECONDS = 0.02
 others no longer."""
 
 
+MOST_AT_ONCE = 8
+"""Python runs one thread at a time: hundreds that begin together only take the processor's caches from each other."""
+
+ROOM_SECONDS = 0.005
+"""How long a lane waits for one of those to end; healthy members on one machine's network take less."""
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Lane:
     """Questions for one target that are asked one after the other, over connections of their own."""
@@ -69,6 +76,7 @@ class Fetcher:
                 self._fail(lane, probes, TimedOut("still no answer to the request of an earlier run; is it hung?"))
                 self._fail_overdue(lane, probes)
                 continue
+            self._make_room()
             self._start(lane, probes)
             if lane.timed:
                 self.listen({lane}, time.monotonic() + HEAD_START_SECONDS)
@@ -87,6 +95,14 @@ class Fetcher:
                 self._take(self._arrived.get(timeout=max(0.0, until - time.monotonic())))
             except queue.Empty:
                 break
+
+    def _make_room(self) -> None:
+        """Wait until few lanes are running, but not long: those that hang must not hold up the others."""
+        if not self._has_room():
+            self.listen(list(self._busy), time.monotonic() + ROOM_SECONDS, enough=self._has_room)
+
+    def _has_room(self) -> bool:
+        return sum(run == self._run for run, _ in self._busy.values()) < MOST_AT_ONCE
 
     def _start(self, lane: Lane, probes: Sequence[Probe[Any]]) -> None:
         name = f"{lane.server.target.name}-{probes[0].name}"

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from etcd_latency.answers import Answers
-from etcd_latency.client import Client, Sink
+from etcd_latency.client import Client, Sink, Turns
 from etcd_latency.config import Config
 from etcd_latency.errors import NotOffered, NotPermitted
 from etcd_latency.fetch import Lane
@@ -44,6 +44,7 @@ class Schedule:
         self._config = config
         self._sinks = sinks
         self._digest = digest
+        self._turns = Turns()
         self._log = log
         self._keep_secret = keep_secret
         self._lanes: dict[Key, tuple[Lane, ...]] = {}
@@ -123,6 +124,7 @@ class Schedule:
             log=self._log,
             sink=self._sinks.get(target.key),
             digest=partial(self._digest, target.key),
+            turns=self._turns,
             keep_secret=self._keep_secret,
         )
         return Server(target, client, Gateway(client, login))
