@@ -5,8 +5,8 @@ A run, from left to right; nothing points back:
     config    the options as written -> what each target is, and by `sites` how it is reached
     survey    who is asked what: `targets` by the cluster's own member list, `schedule` what is due,
               `fetch` side by side under one deadline; a failure is a value
-    probes    one question per file, through `client` (base's `wrapper`) and etcd's `gateway`
-    scrape    page text -> metrics under the names of `catalog`, with base's OpenMetrics V2
+    probes    one question per file, through `client` (base's `wrapper`, `body`) and etcd's `gateway`
+    scrape    page text -> metrics under the names of `catalog`; base's OpenMetrics V2 decides once for each series
     derive    what the answers mean: pure functions
     findings  what becomes of them: gauges, service checks, events, which `submit` hands to the Agent
     check     the Agent's shell that runs these in turn; `cli` runs it without an Agent

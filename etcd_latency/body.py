@@ -123,20 +123,19 @@ def _content(stream: BufferedReader, watch: Callable[[], None]) -> Iterator[byte
     filled = came = len(early)
     buffer[:filled] = early
     while True:
-        if not came:
-            if dechunker.trailing:
-                return  # some servers close right after the last chunk
-            raise IncompleteRead(b"")
         watch()
         # Every body ends with an empty line; to look for chunks after each read would cost as much as to read them.
-        if filled > FULL_BYTES or dechunker.trailing or buffer.endswith(2 * LINE_END, 0, filled):
+        if not came or filled > FULL_BYTES or dechunker.trailing or buffer.endswith(2 * LINE_END, 0, filled):
             content, used = dechunker.feed(buffer, filled)
             view[: filled - used] = view[used:filled]
             filled -= used
             if content:
                 yield content
-            if dechunker.ended:
+            # Some servers close right after the last chunk, without the empty line.
+            if dechunker.ended or (dechunker.trailing and not came):
                 return
+        if not came:
+            raise IncompleteRead(b"")
         came = stream.readinto1(view[filled:])
         filled += came
 

@@ -156,12 +156,16 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         if page is None:
             return  # it may take until the next run, or is not wanted
         try:
-            self.scrapers[target].submit(page)
+            # Who has another name since the page came has another scraper, too, from the next page on.
+            scraper = self.scrapers[target] if isinstance(page, Failure) else page.reader or self.scrapers[target]
+            scraper.submit(page)
         except TargetError as error:
             self.log.debug("%s", self.sanitize("".join(traceback.format_exception(error))))
             page = Failure(error)
         else:
-            page = page if isinstance(page, Failure) else replace(page, body=b"")  # two hundred of them are 50 MB
+            page = (
+                page if isinstance(page, Failure) else replace(page, body=b"", numbers=None, reader=None)
+            )  # two hundred of them are 50 MB
         self._survey.answers.put(target, PAGE, page)
         submit(self, findings.page(target, page))
 

@@ -83,6 +83,8 @@ class Page:
     """When it was complete, as `time.monotonic()` has it."""
     numbers: Any = field(default=None, compare=False, repr=False)
     """What a scraper has taken out of it already, in the place of the body."""
+    reader: Any = field(default=None, compare=False, repr=False)
+    """That scraper, which alone knows what the numbers are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 import pytest
 
 from etcd_latency.errors import BadPage
-from etcd_latency.scrape.blocks import LONGEST_LINE_BYTES, Cutter, blocks
+from etcd_latency.scrape.blocks import LONGEST_LINE_BYTES, MOST_HEADERS, Cutter, blocks
 from tests.conftest import recorded
 
 PAGES = ["kube-1.20.2/apiserver-fresh", "kube-1.20.2/kcm-fresh"]
@@ -364,3 +364,14 @@ def test_a_recorded_page_has_a_block_for_each_type_line(recording: str) -> None:
     found = cut_blocks(page)
     assert [(family, kind) for family, kind, _, _ in found] == re.findall(rb"^# TYPE (\S+) (\S+)$", page, re.MULTILINE)
     assert all(header.count(b"\n") == 2 and b"#" not in samples for _, _, header, samples in found)
+
+
+def test_a_page_of_comments_is_refused() -> None:
+    """Each line that begins with `#` is a step, so that they have a limit: whole or in chunks, at the same line."""
+    page = b"#\n" * MOST_HEADERS
+    assert list(blocks(page)) != []
+    cutter = Cutter(lambda _: True)
+    cutter.feed(page)
+    for refuse in (lambda: list(blocks(page + b"#\n")), lambda: cutter.feed(b"#\n")):
+        with pytest.raises(BadPage, match=r"^more than 100,000 lines of the page begin with #"):
+            refuse()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import logging
 import time
 
@@ -11,12 +13,16 @@ from datadog_checks.base.stubs.aggregator import AggregatorStub
 
 from etcd_latency import EtcdLatencyCheck, __version__
 from etcd_latency.errors import NothingReached
+from etcd_latency.model import Page
+from etcd_latency.probes import PAGE
 from tests.conftest import MakeCheck, Serve, recorded
+from tests.gateway_server import Reply, scripted
 from tests.servers import page, pages, silence
 from tests.test_scrape import submitted
 
 NOWHERE = "http://127.0.0.1:1"
 LEADER = recorded("etcd-3.5.16/m1-leader-load")
+APISERVER = recorded("kube-1.20.2/apiserver-fresh")
 
 
 def told(aggregator: AggregatorStub) -> dict[str, tuple[int, str]]:
@@ -125,6 +131,39 @@ def test_instances_do_not_share_state(serve: Serve, make_check: MakeCheck, aggre
     ]
     assert clusters == ["etcd_cluster:one"] * 2 + ["etcd_cluster:two"] * 2
     assert tags == ["team:a"]
+
+
+def test_no_page_is_kept_after_a_run(serve: Serve, make_check: MakeCheck) -> None:
+    """Of each answer its size stays, and nowhere is there a body, however the page was read."""
+    check = make_check(serve(page(LEADER)), serve(page(LEADER)), apiserver={"endpoints": [serve(page(APISERVER))]})
+    before = {id(one) for one in gc.get_objects() if isinstance(one, Page)}
+    for _ in range(4):
+        check.check({})
+        pages_of = {target.kind: check._survey.answers.value(target, PAGE) for target in check.scrapers}
+        assert {kind: (one.body, one.size) for kind, one in pages_of.items() if one} == {
+            "member": (b"", len(LEADER)),
+            "apiserver": (b"", len(APISERVER)),
+        }
+        since = [one for one in gc.get_objects() if isinstance(one, Page) and id(one) not in before]
+        assert [one.size for one in since if one.body] == []
+
+
+def test_a_member_that_is_called_otherwise_loses_no_page(make_check: MakeCheck, aggregator: AggregatorStub) -> None:
+    """When its name is learnt after its page left its body, that page counts all the same, and the next by its name."""
+    listed = {"ID": "1", "name": "etcd-0", "clientURLs": ["http://10.0.0.1:2379"]}
+    answer = json.dumps({"header": {"cluster_id": "7", "member_id": "1"}, "members": [listed]})
+    late: list[Reply] = [*([(503, "{}")] * 3), (200, answer)]
+    with scripted({"/metrics": (200, LEADER.decode()), "/v3/cluster/member/list": late}) as fake:
+        check = make_check(fake.url, probes=True)
+        named = []
+        for _ in range(5):
+            aggregator.reset()
+            check.check({})
+            aggregator.assert_metric("etcd_latency.server.is_leader", value=1, count=1)
+            named += told(aggregator).items()
+    before = fake.url.removeprefix("http://")
+    assert named == [(name, (AgentCheck.OK, "")) for name in (before, before, before, "etcd-0", "etcd-0")]
+    aggregator.assert_metric_has_tag("etcd_latency.server.is_leader", "etcd_member:etcd-0")
 
 
 def test_secrets_are_scrubbed_from_what_is_told(make_check: MakeCheck) -> None:

@@ -9,6 +9,7 @@ import threading
 import time
 import traceback
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -17,11 +18,12 @@ import pytest
 from datadog_checks.base.stubs.aggregator import AggregatorStub
 from prometheus_client import CollectorRegistry, Gauge
 from prometheus_client.exposition import start_http_server
+from requests.utils import get_environ_proxies
 
 from etcd_latency.answers import Answers
-from etcd_latency.client import Client
+from etcd_latency.client import TURN_SECONDS, Client, Turns, Whole
 from etcd_latency.errors import BadPage, Moved, NotOffered, TargetError, TimedOut, Unreachable
-from etcd_latency.fetch import GRACE_SECONDS, Fetcher, Lane
+from etcd_latency.fetch import GRACE_SECONDS, MOST_AT_ONCE, ROOM_SECONDS, Fetcher, Lane
 from etcd_latency.gateway import Gateway, Login
 from etcd_latency.model import Failure, Page, PageRequest, Target
 from etcd_latency.probes import HEALTH, LIVEZ, PAGE, Probe, Server
@@ -407,6 +409,187 @@ def test_a_real_server_understands_the_question() -> None:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def taking(url: str, turns: Turns, **more: Any) -> Client:
+    """A client that takes its pages in when it is its turn."""
+    target = Target(name=url, url=url, page_url=f"{url}/metrics", tags=())
+    return Client(target, {"timeout": 5, "skip_proxy": True}, page=REQUEST, agent={}, log=LOG, turns=turns, **more)
+
+
+def hanging_in_the_middle(body: bytes, go_on: threading.Event, began: threading.Event) -> Handler:
+    """Send half of the body, and the rest when told so."""
+
+    def answer(request: Any) -> None:
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body[: len(body) // 2])
+        began.set()
+        go_on.wait(20)
+        request.wfile.write(body[len(body) // 2 :])
+
+    return answer
+
+
+def await_true(holds: Callable[[], bool]) -> None:
+    """Return when it does."""
+    until = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.001)
+
+
+def test_pages_are_taken_in_one_after_the_other(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From making its sink to having digested its page, a thread is alone."""
+    monkeypatch.setattr("etcd_latency.client.TURN_SECONDS", 20)
+    turns, url, events = Turns(), serve(page(b"etcd_x 1\n")), []
+
+    def sink() -> Whole:
+        events.append(("begins", threading.current_thread().name))
+        time.sleep(0.02)
+        return Whole()
+
+    def digest(whole: Page) -> Page:
+        time.sleep(0.02)
+        events.append(("ends", threading.current_thread().name))
+        return whole
+
+    clients = [taking(url, turns, sink=sink, digest=digest) for _ in range(4)]
+    threads = [threading.Thread(target=one.page, name=f"client {n}") for n, one in enumerate(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert [what for what, _ in events] == ["begins", "ends"] * 4
+    assert [name for _, name in events[::2]] == [name for _, name in events[1::2]]
+    assert {name for _, name in events} == {"client 0", "client 1", "client 2", "client 3"}
+
+
+def test_who_hangs_in_its_turn_does_not_hold_up_the_others(serve: Serve) -> None:
+    """Another's page is here a moment later, while the first still hangs; that one is whole when it goes on."""
+    go_on, began, turns, got = threading.Event(), threading.Event(), Turns(), []
+    first = taking(serve(hanging_in_the_middle(b"etcd_x 1\n" * 10, go_on, began)), turns)
+    second = taking(serve(page(b"etcd_y 2\n")), turns)
+    thread = threading.Thread(target=lambda: got.append(first.page().body))
+    thread.start()
+    assert began.wait(10)
+    await_true(turns._lock.locked)
+    started = time.monotonic()
+    assert second.page().body == b"etcd_y 2\n"
+    assert TURN_SECONDS <= time.monotonic() - started < TURN_SECONDS + 1
+    assert got == []
+    assert turns._lock.locked()  # it is still the turn of the first
+    go_on.set()
+    thread.join(20)
+    assert got == [b"etcd_x 1\n" * 10]
+    assert not turns._lock.locked()
+
+
+@pytest.mark.parametrize("handler", [broken_off(b"etcd_x 1\n"), unframed(b"etcd_x 1\netcd_x"), page(b"x", status=503)])
+def test_a_bad_page_ends_its_turn(handler: Handler, serve: Serve) -> None:
+    """Who fails lets the next one begin at once, and not only when that has waited long enough."""
+    turns = Turns()
+    with pytest.raises(TargetError):
+        taking(serve(handler), turns).page()
+    assert not turns._lock.locked()
+
+
+def test_the_page_is_what_was_made_of_it(serve: Serve) -> None:
+    """A client gives on what its `digest` gives, which is shown the page as it came."""
+    shown = []
+
+    def digest(whole: Page) -> Page:
+        shown.append((whole.body, whole.size))
+        return Page(b"", whole.content_type, whole.size, whole.taken, [1.0])
+
+    got = taking(serve(page(b"etcd_x 1\n")), Turns(), digest=digest).page()
+    assert shown == [(b"etcd_x 1\n", 9)]
+    assert (got.body, got.size, got.numbers) == (b"", 9, [1.0])
+
+
+def test_the_members_of_a_check_share_their_turns(serve: Serve, make_check: MakeCheck) -> None:
+    """There is one row in which the pages of a cluster stand."""
+    check = make_check(serve(page(LEADER)), serve(page(LEADER)))
+    check.check({})
+    lanes = [lane for its in check._survey._schedule._lanes.values() for lane in its]
+    assert len(lanes) == 2
+    assert len({id(lane.server.http._turns) for lane in lanes}) == 1
+
+
+def test_lanes_that_hang_leave_room_for_a_healthy_one(serve: Serve) -> None:
+    """Behind twenty that hang, one that answers is asked, and answers, long before their time is over."""
+    hung = [lane(client(serve(silence(20)), timeout=10)) for _ in range(20)]
+    healthy = lane(client(serve(page(b"etcd_x 1\n"))))
+    fetch = Fetcher()
+    answers = fetch.begin()
+    started = time.monotonic()
+    fetch.start({each: each.probes for each in (*hung, healthy)})
+    assert 13 * ROOM_SECONDS <= time.monotonic() - started < 4  # and not the ten seconds of one that hangs
+    fetch.wait({healthy: healthy.probes}, started + 8)
+    assert answers.value(healthy.server.target, PAGE) == Page(b"etcd_x 1\n", "text/plain; version=0.0.4; charset=utf-8")
+    assert [answers.of(each.server.target, PAGE) for each in hung] == [None] * 20
+
+
+def test_what_hangs_of_an_earlier_run_takes_no_room(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only who was asked in this run is waited for."""
+    fetch, hung = Fetcher(), [lane(client(serve(silence(20)), timeout=5)) for _ in range(MOST_AT_ONCE)]
+    run(fetch, *hung, seconds=0.05)
+    monkeypatch.setattr("etcd_latency.fetch.ROOM_SECONDS", 3)
+    others = [lane(client(serve(silence(20)), timeout=5)) for _ in range(MOST_AT_ONCE)]
+    fetch.begin()
+    started = time.monotonic()
+    fetch.start({each: each.probes for each in (*hung, *others)})
+    assert time.monotonic() - started < 2.5
+
+
+def test_few_are_asked_at_once_when_all_are_quick(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as there is room for, and the next one only when one of them is done."""
+    monkeypatch.setattr("etcd_latency.fetch.ROOM_SECONDS", 20)
+    lock, now, most = threading.Lock(), 0, []
+
+    def answer(request: Any) -> None:
+        nonlocal now
+        with lock:
+            now += 1
+            most.append(now)
+        time.sleep(0.05)
+        with lock:
+            now -= 1
+        page(b"etcd_x 1\n")(request)
+
+    url = serve(answer)
+    targets = [client(f"{url}/{n}") for n in range(30)]
+    answers = run(Fetcher(), *map(lane, targets), seconds=20)
+    assert [type(answers.of(one.target, PAGE)) for one in targets] == [Page] * 30
+    assert len(most) == 30
+    assert MOST_AT_ONCE / 2 < max(most) <= MOST_AT_ONCE
+
+
+def test_proxies_are_looked_up_once_for_each_origin(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment is read for a host and port that is new, and NO_PROXY holds for the one it names."""
+    looked_up, at_proxy, at_target = [], [], []
+
+    def look_up(url: str, **options: Any) -> dict[str, str]:
+        looked_up.append(url)
+        return get_environ_proxies(url, **options)
+
+    def answer(seen: list[str]) -> Handler:
+        return lambda request: (seen.append(request.path), page(b"etcd_x 1\n")(request))[1]
+
+    for name in ("http_proxy", "no_proxy", "all_proxy"):
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("http_proxy", serve(answer(at_proxy)))
+    monkeypatch.setenv("no_proxy", "localhost")
+    monkeypatch.setattr("requests.sessions.get_environ_proxies", look_up)
+    direct = serve(answer(at_target)).replace("127.0.0.1", "localhost")
+    one = client("http://10.0.0.1:2379", skip_proxy=False)
+    for url in (one.target.url, direct, one.target.url, direct):
+        one.get(f"{url}/a")
+        one.get(f"{url}/b?c=d")
+    assert looked_up == ["http://10.0.0.1:2379/a", f"{direct}/a"]
+    assert at_proxy == ["http://10.0.0.1:2379/a", "http://10.0.0.1:2379/b?c=d"] * 2
+    assert at_target == ["/a", "/b?c=d"] * 2
 
 
 @pytest.mark.parametrize("option", ["tls_ca_cert", "tls_cert", "tls_private_key"])

@@ -1,4 +1,14 @@
-"""From a page to submissions, with base's OpenMetrics V2."""
+"""From a page to submissions, with base's OpenMetrics V2.
+
+blocks      where the families of a page are; of a large one, those that are wanted
+lines       a family's lines as two columns, read by comparing with the last page (`ends`: what changed)
+steady      the same for a whole page that comes again
+replay      what base would submit of a series, learnt once, with each page's value
+totals      many series of a counter as one, over restarts; `sums`: so are families of a catalogue
+scraper     joins these to base's scraper, which reads what is not written as usual
+member, kubernetes
+            what is special about the pages of each
+"""
 
 from etcd_latency.scrape.blocks import Cutter
 from etcd_latency.scrape.kubernetes import SummingScraper

@@ -19,7 +19,7 @@ from prometheus_client import Metric
 from etcd_latency import catalog
 from etcd_latency.catalog import Catalogue, Forward, Labels
 from etcd_latency.model import Target
-from etcd_latency.scrape.blocks import Cutter
+from etcd_latency.scrape.blocks import Block, Cutter
 from etcd_latency.scrape.replay import Note
 from etcd_latency.scrape.scraper import Family, Origin, PageScraper, Unreplayable, observed
 from etcd_latency.scrape.sums import Combined, Levels, Summed
@@ -92,6 +92,9 @@ class SummingScraper(PageScraper):
     def _scrape_rest(self) -> None:
         """There may be nothing left for base to read, but that is worth telling, too: see `_others`."""
         OpenMetricsScraper._scrape(self)  # noqa: SLF001 - base's own, which the next class up has extended
+
+    def _get_to_know(self, page: bytes, found: Sequence[Block]) -> None:
+        """These pages are read family by family: what is wanted of them is few families, but large ones."""
 
     def _submitting(self) -> Iterable[Family]:
         beside = (family for family in super()._submitting() if not isinstance(family, Combined))

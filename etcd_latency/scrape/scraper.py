@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
@@ -200,13 +201,13 @@ class PageScraper(OpenMetricsScraper):
 
         May be called in another thread, but not while a page is submitted.
         """
-        if self._steady is None or self._is_outdated():
+        if self._steady is None or self._is_outdated() or self._is_base_s(page):
             return page
         try:
             numbers = self._steady.read(page.body)
         except Irregular:
             return page
-        return page if numbers is None else replace(page, body=b"", numbers=numbers)
+        return page if numbers is None else replace(page, body=b"", numbers=numbers, reader=self)
 
     def observed(self) -> dict[str, Column]:
         """The numbers of the last page, by family; names are those in the option `metrics`."""
@@ -232,7 +233,7 @@ class PageScraper(OpenMetricsScraper):
             self.gauge("telemetry.payload.size", page.size or len(page.body), tags=self.tags)
         if page.numbers is None and not self._mark.search(page.body):
             raise BadPage(f"the page has no metric of {self._origin.one}; is this the URL of one?")
-        self._base_reads_all = page.numbers is None and self._is_base_s(page)
+        self._base_reads_all = self._is_base_s(page)
         if self._base_reads_all:
             self._families, self._steady, self._text = {}, None, page.body
             super()._scrape()
@@ -310,10 +311,12 @@ class PageScraper(OpenMetricsScraper):
         self._steady = None
         if heads == self._heads and all(isinstance(family, Replayed | Unwanted) for family in families):
             self._in_steady = [family for family in families if isinstance(family, Replayed)]
-            self._steady = Steady(
+            parts = (
                 Part(page[block.begin : block.first], page[block.first : block.end], its)
                 for block, its in zip(found, heads, strict=True)
             )
+            with suppress(Irregular):
+                self._steady = Steady(parts)
         self._heads = heads
 
     def _take(self, page: bytes, its: Sequence[Block], known: Mapping[tuple[bytes, bytes], Family]) -> None:

@@ -11,7 +11,7 @@ from itertools import accumulate, chain, compress
 from typing import NamedTuple
 
 from etcd_latency.scrape import lines
-from etcd_latency.scrape.lines import Heads, Values
+from etcd_latency.scrape.lines import Heads, Irregular, Values
 
 FIXED, UNWANTED, WANTED = range(3)
 """A line without a value; one with a value that nobody wants; one with a value that somebody wants."""
@@ -32,7 +32,7 @@ class Steady:
     """What is known of a page for when its lines come again."""
 
     def __init__(self, parts: Iterable[Part]) -> None:
-        """`parts` make up the page."""
+        """`parts` make up the page; raises `Irregular` for one that cannot be known again."""
         self._begins: list[bytes] = []
         """What each line begins with; of one without a value all of it."""
         self._wanted: list[Heads] = []
@@ -41,6 +41,8 @@ class Steady:
         for part in parts:
             fixed = list(map(lines.shared, lines.split(part.fixed)))
             heads = part.heads or lines.heads_of(lines.split(part.varying))
+            if b"" in heads.texts:
+                raise Irregular  # anything would begin like a line without a space
             self._begins += fixed + heads.texts
             kinds += [FIXED] * len(fixed) + [WANTED if part.heads else UNWANTED] * len(heads.texts)
             if part.heads:
