@@ -124,7 +124,7 @@ class Schedule:
             log=self._log,
             sink=self._sinks.get(target.key),
             digest=partial(self._digest, target.key),
-            turns=self._turns,
+            turns=self._turns if target.kind == "member" else None,  # a page of 40 MB is no turn to wait for
             keep_secret=self._keep_secret,
         )
         return Server(target, client, Gateway(client, login))
