@@ -10,11 +10,16 @@ from typing import Any
 
 import pytest
 from datadog_checks.base.stubs import aggregator as aggregator_stub
+from hypothesis import settings
 
 from etcd_latency import EtcdLatencyCheck
 from lab import cluster, faults, load
 from lab.cluster import Cluster
 from tests.servers import Handler, serving
+
+# The same examples in every run, at any speed: whoever hunts for others takes another profile.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 FIXTURES = Path(__file__).parent / "fixtures"
 

@@ -275,14 +275,14 @@ def test_each_oddity() -> None:
         agree([calm, *pages, calm])
 
 
-@settings(max_examples=50, derandomize=True, deadline=None)
+@settings(max_examples=50)
 @given(steps())
 def test_odd_pages(pages: list[Step]) -> None:
     """Pages that change from scrape to scrape come to the same submissions, however they are written."""
     agree(pages)
 
 
-@settings(max_examples=50, derandomize=True, deadline=None)
+@settings(max_examples=50)
 @given(steps(Limits(empty=False)), FOR_EACH_SERIES, INSTANCE)
 def test_options_for_each_series(pages: list[Step], options: dict[str, Any], instance: dict[str, Any]) -> None:
     """So they do with any of base's options that choose series, and name and tag them."""
@@ -290,7 +290,7 @@ def test_options_for_each_series(pages: list[Step], options: dict[str, Any], ins
     agree(pages, options, instance)
 
 
-@settings(max_examples=50, derandomize=True, deadline=None)
+@settings(max_examples=50)
 @given(steps(TIDY), FOR_EACH_SERIES, FOR_WHOLE_FAMILIES, INSTANCE)
 def test_options_for_whole_families(
     pages: list[Step], options: dict[str, Any], more: dict[str, Any], instance: dict[str, Any]
@@ -301,7 +301,7 @@ def test_options_for_whole_families(
     agree(pages, options | more, instance)
 
 
-@settings(max_examples=20, derandomize=True, deadline=None)
+@settings(max_examples=20)
 @given(steps())
 def test_a_prefix_before_all_names(pages: list[Step]) -> None:
     """With `raw_metric_prefix` pages whose names all begin with it come to the same."""
@@ -314,7 +314,7 @@ def test_a_prefix_before_all_names(pages: list[Step]) -> None:
     agree(prefixed, {"raw_metric_prefix": "proxy_"})
 
 
-@settings(max_examples=40, derandomize=True, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(openmetrics(), min_size=1, max_size=3), YES_OR_NO)
 def test_openmetrics_text(texts: list[list[str]], is_asked_for: bool) -> None:  # noqa: FBT001 - drawn
     """A page in that format comes to the same, but for `_created`: base submits when a series began as a count."""
@@ -484,7 +484,7 @@ def test_recorded_api_servers(recording: str) -> None:
 CHUNKS = st.lists(st.integers(1, 80), min_size=1, max_size=4)
 
 
-@settings(max_examples=40, derandomize=True, deadline=None)
+@settings(max_examples=40)
 @given(api_server(grows=False), CHUNKS)
 def test_calls_by_resource(bodies: list[bytes], chunks: list[int]) -> None:
     """With a tag for the resource each series is submitted as base does, when it falls, too, or has other bounds."""
@@ -494,7 +494,7 @@ def test_calls_by_resource(bodies: list[bytes], chunks: list[int]) -> None:
         assert found == expected
 
 
-@settings(max_examples=40, derandomize=True, deadline=None)
+@settings(max_examples=40)
 @given(api_server(grows=True), CHUNKS)
 def test_calls_by_operation(bodies: list[bytes], chunks: list[int]) -> None:
     """Without one the totals are sums of base's submissions, as long as nothing begins anew."""
