@@ -172,10 +172,7 @@ def handled(lines: int, new: int = 0) -> Iterator[str]:
     yield from header("etcd_server_has_leader", "gauge")
     yield "etcd_server_has_leader 1"
     yield from header("grpc_server_handled_total", "counter")
-    names = [f"Method{number:05}" for number in range(lines)]
-    fresh = [f"Fresh{number:05}" for number in range(new)]
-    middle = lines // 2
-    for name in (*names[:middle], *fresh, *names[middle:]):
+    for name in names(lines, "Method", new, "Fresh"):
         labels = f'grpc_code="OK",grpc_method="{name}",grpc_service="etcdserverpb.KV",grpc_type="unary"'
         yield f"grpc_server_handled_total{{{labels}}} {observations(labels)}"
 
@@ -184,12 +181,17 @@ def calls_counted(lines: int, new: int = 0) -> Iterator[str]:
     """An API server's page with one large family of counters."""
     yield from histogram("etcd_request_duration_seconds", ['operation="get",type="pods"'])
     yield from header("etcd_requests_total", "counter")
-    names = [f"widgets{number:05}" for number in range(lines)]
-    fresh = [f"gadgets{number:05}" for number in range(new)]
-    middle = lines // 2
-    for name in (*names[:middle], *fresh, *names[middle:]):
+    for name in names(lines, "widgets", new, "gadgets"):
         labels = f'operation="get",type="{name}.apps.example.com"'
         yield f"etcd_requests_total{{{labels}}} {observations(labels)}"
+
+
+def names(count: int, known: str, new: int, fresh: str) -> Iterator[str]:
+    """So many names of what was there before, and in their middle so many of what is new."""
+    middle = count // 2
+    yield from (f"{known}{number:05}" for number in range(middle))
+    yield from (f"{fresh}{number:05}" for number in range(new))
+    yield from (f"{known}{number:05}" for number in range(middle, count))
 
 
 def header(family: str, kind: str) -> Iterator[str]:

@@ -27,6 +27,8 @@ MOST_INFLATED_BYTES = 1024 * 1024
 LONGEST_SIZE_BYTES = 1024
 """What stands before a chunk is its size; what never ends is none."""
 
+NO_SIZE = "a chunk does not begin with its size"
+
 HEXADECIMAL = b"0123456789abcdefABCDEF"
 
 GZIP = 16 + zlib.MAX_WBITS
@@ -60,7 +62,7 @@ class Dechunker:
             end = buffer.find(LINE_END, at, filled)
             if end < 0:
                 if filled - at > LONGEST_SIZE_BYTES:
-                    raise HTTPException("a chunk does not begin with its size")
+                    raise HTTPException(NO_SIZE)
                 break
             self._line(bytes(view[at:end]))
             at = end + len(LINE_END)
@@ -80,7 +82,7 @@ def chunk_size(line: bytes) -> int:
     """What stands before a chunk; raises `HTTPException`."""
     digits = line if line.isalnum() else line.partition(b";")[0].strip(b" \t")
     if not digits or digits.strip(HEXADECIMAL):
-        raise HTTPException("a chunk does not begin with its size")
+        raise HTTPException(NO_SIZE)
     return int(digits, 16)
 
 

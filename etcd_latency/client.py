@@ -27,7 +27,6 @@ LARGEST_PAGE_BYTES = 4 * 1024 * 1024
 LEAST_SECONDS = 0.05
 """With less time left than this nothing is asked any more."""
 
-
 TURN_SECONDS = 0.05
 """A page of a member is here in 2 ms once it has begun to come."""
 

@@ -20,8 +20,9 @@ from etcd_latency import catalog
 from etcd_latency.catalog import Catalogue, Forward, Labels
 from etcd_latency.model import Target
 from etcd_latency.scrape.blocks import Block, Cutter
+from etcd_latency.scrape.families import Family, Unreplayable
 from etcd_latency.scrape.replay import Note
-from etcd_latency.scrape.scraper import Family, Origin, PageScraper, Unreplayable, observed
+from etcd_latency.scrape.scraper import Origin, PageScraper, observed
 from etcd_latency.scrape.sums import Combined, Levels, Summed
 
 

@@ -30,16 +30,14 @@ ENDINGS: Mapping[str, tuple[str, ...]] = {
 }
 """What a sample's name may add to its family's, by the family's kind; of other kinds nothing."""
 
-
 MOST_ORDERS = 64
 """How many sets of labels one family may have. What is many times more than the two of a histogram is not usual."""
-
 
 MOST_SHARED = 4096
 """Families of more lines do not share them: they are those of an API server, of which there are few."""
 
-
 LONGEST_SHARED_BYTES = 512
+"""Lines of any length are read, but what is shared must not fill the memory."""
 
 
 class Irregular(Exception):
@@ -47,7 +45,7 @@ class Irregular(Exception):
 
 
 Values = Sequence[float]
-"""An array of doubles, in an eighth of the room that a list of them takes."""
+"""An array of doubles, in a quarter of the room that a list of them takes."""
 
 
 class Heads(NamedTuple):

@@ -14,7 +14,8 @@ from datadog_checks.base.checks.openmetrics.v2.base import OpenMetricsBaseCheckV
 from prometheus_client import Metric
 
 from etcd_latency.model import Target
-from etcd_latency.scrape.scraper import Learn, PageScraper, Replayed
+from etcd_latency.scrape.families import Learn, Replayed
+from etcd_latency.scrape.scraper import PageScraper
 
 PEER_LABELS = ("To", "From", "Remote")
 """The labels of etcd that hold a peer's id; no series has two of them."""
@@ -58,8 +59,7 @@ class MemberScraper(PageScraper):
 
     def parse_metrics(self) -> Iterator[Metric]:
         for metric in super().parse_metrics():
-            if self.peers is not None and is_about_peers(metric):
-                self._found += name_peers(metric, self.peers)
+            self._found += self._name_peers(metric)
             yield metric
 
     def _scrape(self) -> None:
@@ -77,9 +77,12 @@ class MemberScraper(PageScraper):
         self._learnt_with = self.peers
 
     def _prepared(self, metric: Metric) -> Metric:
-        if self.peers is not None and is_about_peers(metric):
-            name_peers(metric, self.peers)
+        self._name_peers(metric)
         return metric
+
+    def _name_peers(self, metric: Metric) -> int:
+        """Put names in the place of ids, where there are any; returns how many series were about no member."""
+        return 0 if self.peers is None or not is_about_peers(metric) else name_peers(metric, self.peers)
 
     def _replayed(self, metric: Metric, learn: Learn) -> Replayed:
         if self.peers is not None and is_about_peers(metric):

@@ -2,8 +2,8 @@
 
 All of base's conventions hold: what becomes of a counter or a histogram, labels to tags, first values of
 counters, every option. What differs is where the page comes from, that base decides once for each series what
-it decides anew on every page (see `replay`), and that a page is taken whole or not at all: base submits what
-stands above a broken line and then fails.
+it decides anew on every page (see `replay`), and that a page is read to its end before anything is submitted:
+base submits what stands above a broken line and then fails.
 
 Where a submission depends on more than the series it is of, the page goes base's own way from end to end; where
 only one family is unlike the others, only that one does.
@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import attrgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
 from datadog_checks.base.checks.openmetrics.v2.base import OpenMetricsBaseCheckV2
 from datadog_checks.base.checks.openmetrics.v2.scraper import OpenMetricsScraper
@@ -29,8 +29,9 @@ from etcd_latency.errors import BadPage, TargetError
 from etcd_latency.model import Failure, Page, Target
 from etcd_latency.scrape import lines
 from etcd_latency.scrape.blocks import Block, blocks
-from etcd_latency.scrape.lines import NO_LINES, Column, Heads, Irregular, Orders, Values
-from etcd_latency.scrape.replay import REPLAYED, Note, Replay, Submitter, Tape
+from etcd_latency.scrape.families import Declared, Family, Learn, Replayed, Unreplayable, Unwanted
+from etcd_latency.scrape.lines import Column, Heads, Irregular, Orders, Values
+from etcd_latency.scrape.replay import REPLAYED, Note, Submitter, Tape
 from etcd_latency.scrape.steady import Part, Steady
 
 TOLD_WHEN_CREATED = {"counter", "histogram", "summary"}
@@ -38,9 +39,6 @@ TOLD_WHEN_CREATED = {"counter", "histogram", "summary"}
 too, as a count."""
 
 PROMETHEUS_NAME = re.compile("[a-zA-Z_:][a-zA-Z0-9_:]*")
-
-Learn = Callable[[bytes], Sequence[Note]]
-"""Says what becomes of a series, by what its line begins with; raises `Irregular` where base must read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,87 +56,6 @@ class Origin:
 MEMBER = Origin("etcd", "an etcd member", "etcd_(server|disk|mvcc|network|debugging)_")
 """An API server's page has families that begin with `etcd_`, too, but none of these; its process and gRPC
 metrics must not pass for a member's."""
-
-
-class Declared(NamedTuple):
-    """A family as a page declares it."""
-
-    family: str
-    kind: str
-
-    def metric(self, *heads: bytes) -> Metric:
-        """It as base's parser has it, with these samples.
-
-        Raises `ValueError` for a kind that there is not, `Irregular` for samples that are not written as usual.
-        """
-        name = self.family.removesuffix("_total") if self.kind == "counter" else self.family
-        metric = Metric(name, "", self.kind or "untyped")
-        metric.samples = [lines.sample(head, self.family, self.kind) for head in heads]
-        return metric
-
-
-class Family(Protocol):
-    """A family of a page that base need not read."""
-
-    column: Column
-    """Its lines on the last page."""
-
-    def read(self, text: bytes) -> None:
-        """Take in a page's lines of it; raises `Irregular` where base must read them."""
-
-    def submit(self, submitter: Submitter) -> None:
-        """Submit what was read."""
-
-
-class Replayed:
-    """A family each of whose series is submitted by itself."""
-
-    __slots__ = ("_replay", "column")
-
-    def __init__(self, learn: Learn) -> None:
-        self.column = NO_LINES
-        self._replay = Replay(learn)
-
-    def read(self, text: bytes) -> None:
-        column = lines.read(text, self.column.heads)
-        self._replay.arrange(column.heads.texts)
-        self.column = column
-
-    def submit(self, submitter: Submitter) -> None:
-        self._replay.submit(self.column.values, submitter)
-
-
-class Unreplayable:
-    """A family of which base must read every page."""
-
-    column = NO_LINES
-
-    def read(self, _: bytes) -> None:
-        raise Irregular
-
-    def submit(self, _: Submitter) -> None:
-        """Base has done it."""
-
-
-class Unwanted:
-    """A family that nobody wants, unless something else stands among its lines."""
-
-    __slots__ = ("_declared", "column")
-
-    def __init__(self, declared: Declared) -> None:
-        self.column = NO_LINES
-        self._declared = declared
-
-    def read(self, text: bytes) -> None:
-        family, kind = self._declared
-        endings = lines.ENDINGS.get(kind, ("",))
-        begins = (f"\n{family}{ending}{after}".encode() for ending in endings for after in "{ ")
-        found = b"\n" + text.removesuffix(b"\n") if text else b""
-        if found.count(b"\n") != sum(map(found.count, begins)):
-            raise Irregular
-
-    def submit(self, _: Submitter) -> None:
-        """Nobody wants it."""
 
 
 class PageScraper(OpenMetricsScraper):
@@ -183,7 +100,7 @@ class PageScraper(OpenMetricsScraper):
 
         A failure comes here, too: after a gap base must not flush the first value of a new counter.
         """
-        self.answer = self.digested(answer) if isinstance(answer, Page) and answer.numbers is None else answer
+        self.answer = answer
         self._read_by_base = {}
         try:
             self.scrape()

@@ -16,7 +16,7 @@ from etcd_latency.catalog import Labels
 from etcd_latency.scrape import lines
 from etcd_latency.scrape.lines import NO_LINES, Column, Irregular, Orders
 from etcd_latency.scrape.replay import Note, Replay, Submitter
-from etcd_latency.scrape.totals import COUNT, SUM, VALUE, Group, Line, Part, Slot, Totals, level
+from etcd_latency.scrape.totals import COUNT, SUM, VALUE, Group, Line, Part, Slot, Totals, level, numbered
 
 PARTS: dict[str, Part] = {"_total": VALUE, "_sum": SUM, "_count": COUNT}
 """What a sample is of its series, by the ending of its name; of a bucket it is the bound."""
@@ -96,16 +96,17 @@ class Combined(ABC):
 
     def metric(self) -> Metric:
         """What there is as base's parser would give it."""
-        metric = Metric(self.family.parsed, self.family.help, self.family.kind)
-        metric.samples = [
+        return self._metric_of(
             self._rendered(slot)._replace(value=value) for slot, value in zip(self.slots, self.values, strict=True)
-        ]
+        )
+
+    def _metric_of(self, samples: Iterable[Sample]) -> Metric:
+        metric = Metric(self.family.parsed, self.family.help, self.family.kind)
+        metric.samples = list(samples)
         return metric
 
     def _note(self, slot: Slot) -> Sequence[Note]:
-        metric = Metric(self.family.parsed, self.family.help, self.family.kind)
-        metric.samples = [self._rendered(slot)]
-        return self._learn(metric)
+        return self._learn(self._metric_of([self._rendered(slot)]))
 
     def _rendered(self, slot: Slot) -> Sample:
         """A sample as base would get it; each with labels of its own, since base changes them."""
@@ -182,11 +183,7 @@ class Levels(Combined):
 
 def grouped(about: Iterable[Line | None]) -> dict[Hashable, list[int]]:
     """The numbers of the lines of each group."""
-    groups: dict[Hashable, list[int]] = defaultdict(list)
-    for number, line in enumerate(about):
-        if line is not None:
-            groups[line.group].append(number)
-    return groups
+    return numbered(line and line.group for line in about)
 
 
 def tags_of(labels: Mapping[str, str], kept: Labels) -> Tags:

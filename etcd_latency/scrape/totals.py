@@ -98,10 +98,7 @@ class Layout:
             self._group(by_line)
 
     def _group(self, by_line: Sequence[Slot | None]) -> None:
-        lines: defaultdict[Slot, list[int]] = defaultdict(list)
-        for number, slot in enumerate(by_line):
-            if slot is not None:
-                lines[slot].append(number)
+        lines = numbered(by_line)
         most: defaultdict[Group, int] = defaultdict(int)
         for slot, its in lines.items():
             most[slot.group] = max(most[slot.group], len(its))
@@ -259,6 +256,15 @@ class Totals(Generic[Key]):
             self._groups = {slot.group.name: slot.group for slot in shown}
             for group in self._groups.values():
                 group.slots = {part: slot for part, slot in group.slots.items() if slot in shown}
+
+
+def numbered(by_line: Iterable[Key | None]) -> dict[Key, list[int]]:
+    """The numbers of the lines that each has; None has none."""
+    found: defaultdict[Key, list[int]] = defaultdict(list)
+    for number, key in enumerate(by_line):
+        if key is not None:
+            found[key].append(number)
+    return found
 
 
 def held(places: Iterable[Place | None], values: Iterable[float], before: Iterable[float]) -> list[float]:
