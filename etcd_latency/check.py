@@ -83,6 +83,7 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         families = catalog.load("etcd").families
         if config.go_metrics:
             families += catalog.load("go").families
+        self._first: MemberScraper | None = None
         self._member_options = {**config.scrape, "metrics": catalog.metrics_option(families)}
         endpoints = {target: self._endpoint_scraper(target) for target in config.endpoints}
         # Made now, with their clients, so that a wrong option is refused before the first run.
@@ -101,7 +102,8 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
     def _digest(self, key: Key, page: Page) -> Page:
         """In the thread that fetched it: take the numbers out of a page, so that the pages of all need no room."""
         scraper = self._by_key.get(key)
-        return scraper.digested(page) if scraper else page
+        digested = scraper.digested(page) if scraper else page
+        return digested.packed() if key[0] == "member" else digested  # two hundred of them are 50 MB
 
     def _keep_secret(self, secret: str) -> None:
         """Have base's scrubber leave it out of whatever is told."""
@@ -110,7 +112,9 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
             self.register_secret(secret)
 
     def _member_scraper(self, target: Target) -> MemberScraper:
-        return MemberScraper(self, target, self._member_options)
+        scraper = MemberScraper(self, target, self._member_options, self._first)
+        self._first = self._first or scraper
+        return scraper
 
     def _endpoint_scraper(self, target: Target) -> SummingScraper:
         # A user's `extra_metrics` are families of etcd; a pattern such as ^etcd_ would find others in Kubernetes.
@@ -158,14 +162,12 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         try:
             # Who has another name since the page came has another scraper, too, from the next page on.
             scraper = self.scrapers[target] if isinstance(page, Failure) else page.reader or self.scrapers[target]
-            scraper.submit(page)
+            scraper.submit(page if isinstance(page, Failure) else page.unpacked())
         except TargetError as error:
             self.log.debug("%s", self.sanitize("".join(traceback.format_exception(error))))
             page = Failure(error)
         else:
-            page = (
-                page if isinstance(page, Failure) else replace(page, body=b"", numbers=None, reader=None)
-            )  # two hundred of them are 50 MB
+            page = page if isinstance(page, Failure) else replace(page, body=b"", numbers=None, reader=None)
         self._survey.answers.put(target, PAGE, page)
         submit(self, findings.page(target, page))
 

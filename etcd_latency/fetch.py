@@ -9,7 +9,6 @@ page of 40 MB, and else not at all.
 from __future__ import annotations
 
 import queue
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from etcd_latency.answers import Answers
 from etcd_latency.errors import Down, TargetError, TimedOut
 from etcd_latency.model import Failure
 from etcd_latency.probes import Probe, Server
+from etcd_latency.workers import Workers
 
 GRACE_SECONDS = 0.5
 """How much longer than the most patient target a run waits, so that the target's own error, which says
@@ -53,6 +53,7 @@ class Fetcher:
 
     def __init__(self) -> None:
         self._run = 0
+        self._workers = Workers()
         self._busy: dict[Lane, tuple[int, float]] = {}
         """By lane that has not ended, the run and the moment in which it was started."""
         self._arrived: queue.SimpleQueue[tuple[int, Lane, Probe[Any] | None, Any]] = queue.SimpleQueue()
@@ -107,7 +108,7 @@ class Fetcher:
     def _start(self, lane: Lane, probes: Sequence[Probe[Any]]) -> None:
         name = f"{lane.server.target.name}-{probes[0].name}"
         try:
-            threading.Thread(target=self._ask, args=(self._run, lane, probes), name=name, daemon=True).start()
+            self._workers.start(name, self._ask, self._run, lane, probes)
         except RuntimeError as error:
             self._fail(lane, probes, TargetError(f"not asked, because the Agent may not start a thread ({error})"))
         else:

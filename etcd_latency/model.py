@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, Literal
@@ -85,6 +86,16 @@ class Page:
     """What a scraper has taken out of it already, in the place of the body."""
     reader: Any = field(default=None, compare=False, repr=False)
     """That scraper, which alone knows what the numbers are."""
+    is_packed: bool = False
+    """Whether the body is compressed, to wait in a tenth of the room."""
+
+    def packed(self) -> Page:
+        """It as it waits until the pages of all are there."""
+        return replace(self, body=zlib.compress(self.body, zlib.Z_BEST_SPEED), is_packed=True) if self.body else self
+
+    def unpacked(self) -> Page:
+        """It as it came."""
+        return replace(self, body=zlib.decompress(self.body), is_packed=False) if self.is_packed else self
 
 
 @dataclass(frozen=True, slots=True)

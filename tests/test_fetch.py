@@ -66,9 +66,10 @@ def fetched(one: Client) -> Page | Failure:
 
 def await_the_end_of_questions(url: str) -> None:
     """Return when nobody asks at this URL any more."""
-    for thread in threading.enumerate():
-        if url.removeprefix("http://") in thread.name:
-            thread.join(20)
+    deadline = time.monotonic() + 20
+    while any(url.removeprefix("http://") in thread.name for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
 
 
 def error_of(answer: Page | Failure | None) -> TargetError:

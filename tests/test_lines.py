@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from etcd_latency.scrape import lines
-from etcd_latency.scrape.lines import MOST_ORDERS, NO_LINES, Column, Irregular, Orders
+from etcd_latency.scrape.lines import MOST_ORDERS, NO_LINES, Column, Irregular, Known, Orders, Text, Values
 from tests.conftest import recorded
 
 PAGE = b'a{b="1"} 1\na{b="2"} 2.5\na{b="3"} 3e+06\n'
@@ -319,3 +319,54 @@ def test_recorded_lines_are_all_as_usual(recording: str) -> None:
         found += understood("\n".join(samples).encode(), family, kind)
     assert [str(one) for one in series(found)] == [str(one) for one in series(expected)]
     assert len(found) > 500
+
+
+def whole(text: bytes) -> Text:
+    """A page that is one family."""
+    return Text(text, 0, len(text))
+
+
+def test_a_known_family_reads_as_a_new_one_does() -> None:
+    """Values that change, stand still and become no numbers; lines that come, go and change places; nothing at all."""
+    known = Known()
+    for text in (
+        PAGE,
+        PAGE,
+        b'a{b="1"} 1\na{b="2"} 0\na{b="3"} NaN\n',
+        b'a{b="1"} 1\na{b="3"} 5\n',
+        b'a{b="3"} 5\na{b="1"} 7\n',
+        b"",
+        PAGE,
+    ):
+        found, anew = known.read(whole(text)), lines.read(text)
+        assert (found.heads, list(map(repr, found.values))) == (anew.heads, list(map(repr, anew.values)))
+
+
+def test_a_known_family_looks_at_changed_lines_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of three lines one is another than before: one text is read as a number, and the heads are the same object."""
+    read: list[bytes] = []
+    numbers = lines.numbers
+
+    def listening(found: Iterable[bytes]) -> Values:
+        texts = list(found)
+        read.extend(texts)
+        return numbers(texts)
+
+    known = Known()
+    first = known.read(whole(b"a 1\na_x 2\na_y 3\n"))
+    monkeypatch.setattr(lines, "numbers", listening)
+    again = known.read(whole(b"a 1\na_x 22\na_y 3\n"))
+    assert (read, list(again.values)) == ([b"1", b"22", b"3"], [1, 22, 3])
+    assert again.heads is first.heads
+    assert known.read(whole(b"a 1\na_x 22\na_y 3\n")) is again
+
+
+@pytest.mark.parametrize("value", [b"1_0", b"1 1700000000000", b"", b"x"])
+def test_a_known_family_stays_sound_after_an_irregular_page(value: bytes) -> None:
+    """A page that is for base alone changes nothing of what the next one gives."""
+    known = Known()
+    known.read(whole(b"a 1\na_x 2\n"))
+    for _ in range(2):
+        with pytest.raises(Irregular):
+            known.read(whole(b"a 3\na_x %b\n" % value))
+    assert list(known.read(whole(b"a 4\na_x 2\n")).values) == [4, 2]

@@ -16,7 +16,7 @@ from datadog_checks.base.stubs.aggregator import AggregatorStub
 
 from etcd_latency.model import Target
 from etcd_latency.scrape import PageScraper
-from etcd_latency.scrape.replay import Note, Replay, Submitter, Tape, Way
+from etcd_latency.scrape.replay import Note, Replay, Route, Submitter, Tape, Way, batches
 from tests.conftest import MakeCheck
 from tests.test_scrape import page
 
@@ -228,11 +228,11 @@ def test_a_tape_notes_what_would_be_submitted(check: AgentCheck, aggregator: Agg
         tape.gauge("unwanted", 5)
 
     assert tape.record(submit) == [
-        Note(Way(aggregator.GAUGE, "ours.a", counts=False), ["b:c", "d:e"]),
-        Note(Way(aggregator.RATE, "ours.a", counts=False), []),
-        Note(Way(aggregator.MONOTONIC_COUNT, "ours.a", counts=True), ["f"]),
-        Note(Way(aggregator.MONOTONIC_COUNT, "ours.a", counts=False), ["f", "g"]),
-        Note(Way(aggregator.GAUGE, "whole.a", counts=False), []),
+        Note(Way(aggregator.GAUGE, "ours.a", counts=False), ("b:c", "d:e")),
+        Note(Way(aggregator.RATE, "ours.a", counts=False), ()),
+        Note(Way(aggregator.MONOTONIC_COUNT, "ours.a", counts=True), ("f",)),
+        Note(Way(aggregator.MONOTONIC_COUNT, "ours.a", counts=False), ("f", "g")),
+        Note(Way(aggregator.GAUGE, "whole.a", counts=False), ()),
     ]
     assert aggregator.metric_names == []
 
@@ -249,7 +249,7 @@ def test_a_tape_notes_what_base_would_have_submitted(check: AgentCheck, aggregat
         (note,) = tape.record(lambda call=call: call(tape))  # type: ignore[misc]
         call(check)
         (stub,) = aggregator.metrics(note.way.name)
-        assert (stub.type, stub.tags, stub.flush_first_value) == (note.way.kind, note.tags, note.way.counts)
+        assert (stub.type, tuple(stub.tags), stub.flush_first_value) == (note.way.kind, note.tags, note.way.counts)
 
 
 def test_a_tape_that_does_not_record_lets_submissions_pass(check: AgentCheck, aggregator: AggregatorStub) -> None:
@@ -314,7 +314,7 @@ def test_what_is_no_number_is_not_submitted(check: AgentCheck, aggregator: Aggre
     way = Way(aggregator.GAUGE, "ours.a", counts=False)
     values = [1, math.nan, math.inf, -math.inf, 0, -1]
     tags = [[f"n:{number}"] for number in range(len(values))]
-    Submitter(check, flush_first_value=True).submit(way, iter(values), iter(tags))
+    Submitter(check, flush_first_value=True).submit(way, values, iter(tags))
     found = [(stub.value, stub.tags) for stub in aggregator.metrics("ours.a")]
     assert found == [(1, ["n:0"]), (0, ["n:4"]), (-1, ["n:5"])]
 
@@ -322,8 +322,36 @@ def test_what_is_no_number_is_not_submitted(check: AgentCheck, aggregator: Aggre
 @pytest.mark.parametrize("values", [[1], [1, 2, 3]])
 def test_values_and_tags_must_be_as_many(values: list[float], check: AgentCheck) -> None:
     """Nothing is submitted under the tags of another."""
-    with pytest.raises(ValueError, match="argument 2"):
+    with pytest.raises(ValueError, match="argument 3"):
         Submitter(check, flush_first_value=True).submit(COUNT, values, [["a"], ["b"]])
+
+
+def test_numbers_whose_sum_is_endless_are_submitted(check: AgentCheck, aggregator: AggregatorStub) -> None:
+    """Two of the largest numbers that there are: each is a number."""
+    way = Way(aggregator.GAUGE, "ours.a", counts=False)
+    Submitter(check, flush_first_value=True).submit(way, [1.7e308, 1.7e308], [("n:0",), ("n:1",)])
+    assert [stub.value for stub in aggregator.metrics("ours.a")] == [1.7e308, 1.7e308]
+
+
+def test_batches_hold_what_the_routes_of_families_hold(check: AgentCheck, aggregator: AggregatorStub) -> None:
+    """Two families on a page of six lines, one line with two gauges: the same submissions in three batches."""
+    other, twice = Way(0, "y", counts=False), Way(0, "z", counts=False)
+    first = [Route(GAUGE, None, [("a",), ("b",)]), Route(COUNT, b"\0\1", [("c",)]), Route(twice, b"\1\0", [("d",)])]
+    routes = [*((slice(1, 3), route) for route in first), (slice(4, 6), Route(other, b"\0\1", [("e",)]))]
+    values = [math.nan, 1.0, 2.0, math.nan, 3.0, 4.0]
+    found = batches(routes, len(values))
+    assert [(batch.kind, batch.counts, batch.chosen, batch.names, batch.tags) for batch in found] == [
+        (0, False, b"\0\1\1\0\0\1", ["x.total", "x.total", "y"], [("a",), ("b",), ("e",)]),
+        (3, True, b"\0\0\1\0\0\0", ["x.count"], [("c",)]),
+        (0, False, b"\0\1\0\0\0\0", ["z"], [("d",)]),
+    ]
+    submitter = Submitter(check, flush_first_value=True)
+    for batch in found:
+        submitter.submit_batch(batch, values)
+    assert Counter(
+        (name, stub.value, *stub.tags) for name in aggregator.metric_names for stub in aggregator.metrics(name)
+    ) == Counter([("x.total", 1, "a"), ("x.total", 2, "b"), ("x.count", 2, "c"), ("z", 1, "d"), ("y", 4, "e")])
+    assert [stub.flush_first_value for stub in aggregator.metrics("x.count")] == [True]
 
 
 def submitted_names(stubs: Iterable[Any]) -> Iterator[tuple[Any, ...]]:

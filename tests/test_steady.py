@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from array import array
 from collections import Counter
@@ -11,8 +12,8 @@ from datadog_checks.base.stubs.aggregator import AggregatorStub
 
 from etcd_latency.errors import TargetError, TimedOut
 from etcd_latency.model import Failure, Page
-from etcd_latency.scrape import MemberScraper, lines
-from etcd_latency.scrape.lines import Column, Irregular
+from etcd_latency.scrape import MemberScraper
+from etcd_latency.scrape.lines import Column, Heads, Irregular, Values
 from etcd_latency.scrape.steady import Part, Steady
 from tests.conftest import MakeCheck, recorded
 from tests.test_scrape import URL, Submitted, page, submitted
@@ -35,10 +36,12 @@ etcd_network_peer_sent_bytes_total{To="6e94ca746cb88b7a"} 60
 """
 
 PARTS = [
-    Part(b"# TYPE a gauge\n", b"a 1\n", lines.heads([b"a "])),
-    Part(b"# TYPE b gauge\n", b'b{x="1 2"} 2\nb{x="3"} 3\n', None),
-    Part(b"# TYPE c counter\n", b'c{y="1"} 4\nc{y="2"} 5\n', lines.heads([b'c{y="1"} ', b'c{y="2"} '])),
+    Part([b"# TYPE a gauge"], [b"a 1"], Heads([b"a "])),
+    Part([b"# TYPE b gauge"], [b'b{x="1 2"} 2', b'b{x="3"} 3'], None),
+    Part([b"# TYPE c counter"], [b'c{y="1"} 4', b'c{y="2"} 5'], Heads([b'c{y="1"} ', b'c{y="2"} '])),
 ]
+
+PARTS_TEXT = b"".join(b"%b\n" % line for part in PARTS for line in part.fixed + part.varying)
 
 
 @pytest.fixture
@@ -73,10 +76,16 @@ def settled(scraper: MemberScraper, text: str | bytes = TEXT) -> MemberScraper:
     return scraper
 
 
-def numbers_of(scraper: MemberScraper, text: str | bytes) -> list[list[float]] | None:
-    """The numbers for which a page would leave its body, family by family."""
+def numbers_of(scraper: MemberScraper, text: str | bytes) -> list[float] | None:
+    """The numbers for which a page would leave its body."""
     digested = scraper.digested(page(text))
-    return None if digested.numbers is None else [list(values) for values in digested.numbers]
+    return None if digested.numbers is None else wanted(digested.numbers)
+
+
+def wanted(numbers: Values | None) -> list[float]:
+    """The numbers of those lines of a page that somebody wants."""
+    assert numbers is not None
+    return [number for number in numbers if not math.isnan(number)]
 
 
 def advanced(text: bytes, by: int) -> bytes:
@@ -90,16 +99,15 @@ def test_the_values_of_what_is_wanted_are_read() -> None:
         b'# TYPE a gauge\na 10\n# TYPE b gauge\nb{x="1 2"} x\nb{x="3"} 9\n'
         b'# TYPE c counter\nc{y="1"} 0.5\nc{y="2"} +Inf\n'
     )
-    assert found == [array("d", [10.0]), array("d", [0.5, float("inf")])]
+    assert wanted(found) == [10.0, 0.5, math.inf]
 
 
 def test_the_page_itself_is_steady_without_its_last_line_feed() -> None:
     """A body may end with a line feed or not; the lines are the same."""
-    text = b"".join(part.fixed + part.varying for part in PARTS)
     assert (
-        Steady(PARTS).read(text)
-        == Steady(PARTS).read(text.removesuffix(b"\n"))
-        == [array("d", [1]), array("d", [4, 5])]
+        wanted(Steady(PARTS).read(PARTS_TEXT))
+        == wanted(Steady(PARTS).read(PARTS_TEXT.removesuffix(b"\n")))
+        == [1, 4, 5]
     )
 
 
@@ -117,17 +125,15 @@ def test_the_page_itself_is_steady_without_its_last_line_feed() -> None:
 )
 def test_another_page_has_no_values(old: bytes, new: bytes) -> None:
     """One line more, less, or other than before makes it another page, be it wanted or not."""
-    text = b"".join(part.fixed + part.varying for part in PARTS)
-    assert old in text
-    assert Steady(PARTS).read(text.replace(old, new)) is None
+    assert old in PARTS_TEXT
+    assert Steady(PARTS).read(PARTS_TEXT.replace(old, new)) is None
 
 
 @pytest.mark.parametrize("value", [b"1_0", b"1 1700000000000", b"", b"x", b'1 # {a="b"} 1'])
 def test_more_than_a_number_is_irregular(value: bytes) -> None:
     """An underscore, a timestamp, an exemplar or nothing at all is not for this reader to judge."""
-    text = b"".join(part.fixed + part.varying for part in PARTS)
     with pytest.raises(Irregular):
-        Steady(PARTS).read(text.replace(b"a 1\n", b"a %b\n" % value))
+        Steady(PARTS).read(PARTS_TEXT.replace(b"a 1\n", b"a %b\n" % value))
 
 
 def test_the_same_lines_give_numbers_and_columns(scraper: MemberScraper) -> None:
@@ -138,7 +144,7 @@ def test_the_same_lines_give_numbers_and_columns(scraper: MemberScraper) -> None
     came = Page(later.encode(), "text/plain", 1000, 7.5)
     digested = scraper.digested(came)
     assert (digested.body, digested.content_type, digested.size, digested.taken) == (b"", "text/plain", 1000, 7.5)
-    assert [list(values) for values in digested.numbers] == [[0.0], [2.0], [50.0, 65.0]]
+    assert wanted(digested.numbers) == [0.0, 2.0, 50.0, 65.0]
     scraper.submit(digested)
     assert scraper.observed() == {
         "etcd_server_has_leader": Column(before["etcd_server_has_leader"].heads, array("d", [0])),
@@ -208,7 +214,7 @@ def test_a_family_that_base_must_read_makes_no_page_steady(scraper: MemberScrape
     settled(scraper, stamped)
     assert numbers_of(scraper, stamped) is None
     settled(scraper)
-    assert numbers_of(scraper, TEXT) == [[1.0], [2.0], [50.0, 60.0]]
+    assert numbers_of(scraper, TEXT) == [1.0, 2.0, 50.0, 60.0]
 
 
 def test_a_failure_leaves_the_next_page_steady(scraper: MemberScraper, aggregator: AggregatorStub) -> None:
@@ -244,7 +250,7 @@ def test_a_page_is_left_alone_while_peers_are_others(scraper: MemberScraper) -> 
     scraper.peers = PEERS
     settled(scraper)
     scraper.peers = dict(PEERS)
-    assert numbers_of(scraper, TEXT) == [[1.0], [2.0], [50.0, 60.0]]
+    assert numbers_of(scraper, TEXT) == [1.0, 2.0, 50.0, 60.0]
     scraper.peers = PEERS | {TWO: "renamed"}
     came = page(TEXT)
     assert scraper.digested(came) is came

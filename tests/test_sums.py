@@ -18,6 +18,7 @@ from etcd_latency.scrape.lines import Column, Heads, Irregular
 from etcd_latency.scrape.replay import Note, Way
 from etcd_latency.scrape.sums import Combined, Levels, Summed, grouped, tags_of
 from etcd_latency.scrape.totals import VALUE, Line
+from tests.test_lines import whole
 
 INF, NAN = math.inf, math.nan
 WAY = Way(0, "x", counts=False)
@@ -64,7 +65,7 @@ def made(family: Family, kept: Labels = VERB, learn: Callable[[Metric], list[Not
 def shown(combined: Combined, text: str) -> list[Rendered]:
     """What base would get of a page."""
     combined.begin()
-    combined.read(text.encode())
+    combined.read(whole(text.encode()))
     combined.turn()
     return [(sample.name, sample.labels, sample.value) for sample in combined.metric().samples]
 
@@ -246,11 +247,11 @@ def test_values_that_are_no_counts_are_told() -> None:
 def test_a_prefix_stands_before_the_name_on_the_page_only() -> None:
     """What base gets has the name that options call the family by."""
     combined = Summed(CALLS, "proxy_", VERB, Learner())
-    combined.read(calls(get_pod=3).replace("calls", "proxy_calls").encode())
+    combined.read(whole(calls(get_pod=3).replace("calls", "proxy_calls").encode()))
     combined.turn()
     assert [sample.name for sample in combined.metric().samples] == ["calls_total"]
     with pytest.raises(Irregular):
-        combined.read(calls(get_pod=3).encode())
+        combined.read(whole(calls(get_pod=3).encode()))
 
 
 @pytest.mark.parametrize(
@@ -269,7 +270,7 @@ def test_a_page_that_base_must_read_changes_nothing(text: str) -> None:
     combined = made(CALLS)
     shown(combined, calls(get_pod=3, get_ns=1))
     with pytest.raises(Irregular):
-        combined.read((calls(get_pod=2, get_ns=1) + text).encode())
+        combined.read(whole((calls(get_pod=2, get_ns=1) + text).encode()))
     assert submitted(combined) == ["calls_total operation:get 4.0"]
     assert shown(combined, calls(get_pod=4, get_ns=1)) == [("calls_total", {"operation": "get"}, 5)]
 
@@ -279,7 +280,7 @@ def test_what_base_has_read_is_summed_with_the_rest() -> None:
     combined = made(CALLS)
     shown(combined, calls(get_pod=3, get_ns=1))
     heads = [b'calls_total{verb="get",kind="pod"} ', b'calls_total{verb="get",kind="ns"} ']
-    combined.take(Column(Heads(heads, []), [1.0, 2.0]))
+    combined.take(Column(Heads(heads), [1.0, 2.0]))
     combined.turn()
     assert submitted(combined) == ["calls_total operation:get 6.0"]
 
@@ -404,5 +405,5 @@ def test_a_page_that_is_refused_changes_nothing() -> None:
     combined = made(CALLS, ())
     shown(combined, calls(get_pod=3, get_node=1))
     combined.begin()
-    combined.read(calls(get_pod=9, get_node=1).encode())
+    combined.read(whole(calls(get_pod=9, get_node=1).encode()))
     assert shown(combined, calls(get_pod=4, get_node=1)) == [("calls_total", {}, 5)]

@@ -8,8 +8,8 @@ from typing import NamedTuple, Protocol
 from prometheus_client import Metric
 
 from etcd_latency.scrape import lines
-from etcd_latency.scrape.lines import NO_LINES, Column, Irregular
-from etcd_latency.scrape.replay import Note, Replay, Submitter
+from etcd_latency.scrape.lines import NO_LINES, Column, Irregular, Text
+from etcd_latency.scrape.replay import Note, Replay, Route, Submitter
 
 Learn = Callable[[bytes], Sequence[Note]]
 """Says what becomes of a series, by what its line begins with; raises `Irregular` where base must read it."""
@@ -38,7 +38,7 @@ class Family(Protocol):
     column: Column
     """Its lines on the last page."""
 
-    def read(self, text: bytes) -> None:
+    def read(self, text: Text) -> None:
         """Take in a page's lines of it; raises `Irregular` where base must read them."""
 
     def submit(self, submitter: Submitter) -> None:
@@ -54,13 +54,18 @@ class Replayed:
         self.column = NO_LINES
         self._replay = Replay(learn)
 
-    def read(self, text: bytes) -> None:
-        column = lines.read(text, self.column.heads)
+    def read(self, text: Text) -> None:
+        column = lines.column(text.lines(), self.column.heads)
         self._replay.arrange(column.heads.texts)
         self.column = column
 
     def submit(self, submitter: Submitter) -> None:
         self._replay.submit(self.column.values, submitter)
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """Where the values of its lines go."""
+        return self._replay.routes
 
 
 class Unreplayable:
@@ -68,7 +73,7 @@ class Unreplayable:
 
     column = NO_LINES
 
-    def read(self, _: bytes) -> None:
+    def read(self, _: Text) -> None:
         raise Irregular
 
     def submit(self, _: Submitter) -> None:
@@ -78,18 +83,15 @@ class Unreplayable:
 class Unwanted:
     """A family that nobody wants, unless something else stands among its lines."""
 
-    __slots__ = ("_declared", "column")
+    __slots__ = ("_begins", "column")
 
     def __init__(self, declared: Declared) -> None:
         self.column = NO_LINES
-        self._declared = declared
+        endings = lines.ENDINGS.get(declared.kind, ("",))
+        self._begins = tuple(f"{declared.family}{ending}{after}".encode() for ending in endings for after in "{ ")
 
-    def read(self, text: bytes) -> None:
-        family, kind = self._declared
-        endings = lines.ENDINGS.get(kind, ("",))
-        begins = (f"\n{family}{ending}{after}".encode() for ending in endings for after in "{ ")
-        found = b"\n" + text.removesuffix(b"\n") if text else b""
-        if found.count(b"\n") != sum(map(found.count, begins)):
+    def read(self, text: Text) -> None:
+        if not all(line.startswith(self._begins) for line in text.lines()):
             raise Irregular
 
     def submit(self, _: Submitter) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from operator import getitem
+from itertools import compress, count
+from operator import getitem, is_, ne
 from typing import NamedTuple
 
 from prometheus_client.samples import Sample
@@ -36,6 +37,9 @@ MOST_ORDERS = 64
 MOST_SHARED = 4096
 """Families of more lines do not share them: they are those of an API server, of which there are few."""
 
+LONGEST_STRETCH = 64
+"""How many lines are compared at once; a histogram of an API server has up to 45."""
+
 LONGEST_SHARED_BYTES = 512
 """Lines of any length are read, but what is shared must not fill the memory."""
 
@@ -53,8 +57,11 @@ class Heads(NamedTuple):
 
     texts: list[bytes]
     """In the page's order. The same object as on the last page while the same lines stand there."""
-    values: list[slice]
-    """Where the value of each line is."""
+
+    @property
+    def values(self) -> Iterable[slice]:
+        """Where the value of each line is."""
+        return map(_after, map(len, self.texts))
 
 
 class Column(NamedTuple):
@@ -65,7 +72,8 @@ class Column(NamedTuple):
     """One for each head."""
 
 
-NO_LINES = Column(Heads([], []), array("d"))
+NO_VALUES: Values = array("d")
+NO_LINES = Column(Heads([]), NO_VALUES)
 
 
 class Orders:
@@ -94,21 +102,110 @@ class Orders:
 
 
 def read(text: bytes, known: Heads = NO_LINES.heads) -> Column:
+    """The same as `column`, of a text."""
+    return column(split(text), known)
+
+
+def column(lines: Sequence[bytes], known: Heads) -> Column:
     """Read a family's lines; `known` are its heads on the last page.
 
     Raises `Irregular` for what is more than names, labels and numbers: timestamps, exemplars, comments, a line that
     is there twice.
     """
-    lines = split(text)
-    found = known if begin_with(lines, known.texts) else _changed(lines, known)
-    return Column(found, numbers(lines, found.values))
+    found = known if begin_with(lines, known.texts) else _moved(lines, known)
+    return Column(found, values(lines, found))
 
 
-def _changed(lines: Sequence[bytes], known: Heads) -> Heads:
+class Text(NamedTuple):
+    """A part of a page: whole lines. It is not cut out, for a copy of megabytes costs as much as to read them."""
+
+    page: bytes
+    first: int
+    end: int
+
+    def lines(self) -> list[bytes]:
+        """Each without its line feed."""
+        return split(self.page[self.first : self.end])
+
+
+class Known:
+    """A large family: it is kept from page to page, so that only those stretches are read that are not as they were."""
+
+    __slots__ = ("_column", "_starts", "_stretches")
+
+    def __init__(self) -> None:
+        self._column = NO_LINES
+        self._starts: list[int] = []
+        """The number of the first line of each stretch."""
+        self._stretches: list[bytes] = []
+
+    def read(self, text: Text) -> Column:
+        """The same as `column`."""
+        changed = self._changed(text)
+        if changed is None or not self._renew(changed):
+            self._begin(text)
+        return self._column
+
+    def _renew(self, changed: Mapping[int, bytes]) -> bool:
+        """Take in stretches, by their numbers; False where their lines are not those of the last page."""
+        heads = self._column.heads
+        lines = [line for stretch in changed.values() for line in split(stretch)]
+        which = [line for number in changed for line in self._lines_of(number)]
+        texts = endings(lines, heads.texts, which) if len(lines) == len(which) else None
+        if texts is None:
+            return False
+        if changed:
+            self._column = Column(heads, renewed(self._column.values, which, texts))
+            for number, stretch in changed.items():
+                self._stretches[number] = stretch
+        return True
+
+    def _changed(self, text: Text) -> dict[int, bytes] | None:
+        """The stretches that are not as they were, by their numbers; None when it cannot be told where they begin."""
+        page, at, end = text
+        changed = {}
+        heads = self._column.heads.texts
+        for number, stretch in enumerate(self._stretches, 1):
+            if page.startswith(stretch, at, end):
+                at += len(stretch)
+                continue
+            is_last = number == len(self._stretches)
+            stop = end if is_last else page.find(b"\n" + heads[self._starts[number]], at, end) + 1
+            if not stop:
+                return None
+            changed[number - 1] = page[at:stop]
+            at = stop
+        return changed if at == end else None
+
+    def _lines_of(self, number: int) -> range:
+        after = self._starts[number + 1] if number + 1 < len(self._starts) else len(self._column.heads.texts)
+        return range(self._starts[number], after)
+
+    def _begin(self, text: Text) -> None:
+        """Read everything."""
+        lines = text.lines()
+        self._column = column(lines, self._column.heads)
+        self._starts = list(starts(self._column.heads.texts))
+        ends = [*self._starts, len(lines)][1:]
+        self._stretches = [
+            b"".join(b"%b\n" % line for line in lines[first:end]) for first, end in zip(self._starts, ends, strict=True)
+        ]
+
+
+def starts(heads: Sequence[bytes]) -> Iterator[int]:
+    """Where stretches begin: each is one histogram, or so many lines."""
+    start = 0
+    for line, head in enumerate(heads, 1):
+        if line - start == LONGEST_STRETCH or b"_count{" in head or line == len(heads):
+            yield start
+            start = line
+
+
+def _moved(lines: Sequence[bytes], known: Heads) -> Heads:
     """The heads of lines that are not those of the last page."""
     part = middle(known.texts, lines, lambda head, line: not line.startswith(head))
     new = heads_of(lines[part.new])
-    found = Heads(part.put(known.texts, new.texts), part.put(known.values, new.values))
+    found = Heads(part.put(known.texts, new.texts))
     if len(set(found.texts)) < len(found.texts):
         raise Irregular
     return found
@@ -127,33 +224,57 @@ def begin_with(lines: Sequence[bytes], heads: Sequence[bytes]) -> bool:
     return len(lines) == len(heads) and all(map(bytes.startswith, lines, heads))
 
 
-def numbers(lines: Iterable[bytes], where: Iterable[slice]) -> Values:
-    """The values of lines; raises `Irregular` where there is more than a number."""
-    texts: list[bytes] = list(map(getitem, lines, where))  # type: ignore[arg-type]  # bytes by slices are bytes
-    distinct = set(texts)  # of a page's values most are there many times over
-    if b"_" in b"".join(distinct):
+def changed(before: Iterable[bytes], now: Iterable[bytes]) -> list[int]:
+    """The numbers of the lines that are not as they were."""
+    return list(compress(count(), map(ne, before, now)))
+
+
+def endings(lines: Sequence[bytes], heads: Sequence[bytes], which: Sequence[int]) -> list[bytes] | None:
+    """What of lines stands behind these heads; None where one of them begins in another way."""
+    found = list(map(bytes.removeprefix, lines, map(heads.__getitem__, which)))
+    return None if any(map(is_, found, lines)) else found
+
+
+def renewed(before: Values, which: Iterable[int], texts: Sequence[bytes]) -> Values:
+    """The values of a page of which these are not as they were before; raises `Irregular` as `numbers` does."""
+    found = array("d", before)
+    for line, value in zip(which, numbers(texts), strict=True):
+        found[line] = value
+    return found
+
+
+def values(lines: Iterable[bytes], known: Heads) -> Values:
+    """The values of lines that begin with these heads; raises `Irregular` as `numbers` does."""
+    texts: list[bytes] = list(map(getitem, lines, known.values))  # type: ignore[arg-type]  # bytes by slices are bytes
+    distinct = list(set(texts))  # of a page's values most are there many times over
+    value = dict(zip(distinct, numbers(distinct), strict=True))
+    return array("d", map(value.__getitem__, texts))
+
+
+def numbers(texts: Sequence[bytes]) -> Values:
+    """What texts are as numbers; raises `Irregular` where there is more than a number."""
+    if b"_" in b"".join(texts):
         raise Irregular  # Python reads 1_000 as a number
     try:
-        value = dict(zip(distinct, map(float, distinct), strict=True))
+        return array("d", map(float, texts))
     except ValueError:
         raise Irregular from None
-    return array("d", map(value.__getitem__, texts))
 
 
 def heads_of(lines: Sequence[bytes]) -> Heads:
     """What stands before the values of lines that are new."""
     texts = [line[: line.rfind(b" ") + 1] for line in lines]
-    return heads(list(map(shared, texts)) if len(texts) < MOST_SHARED else texts)
-
-
-def heads(texts: list[bytes]) -> Heads:
-    """Heads by what they are."""
-    return Heads(texts, [_after(len(text)) for text in texts])
+    return Heads(list(map(shared, texts)) if len(texts) < MOST_SHARED else texts)
 
 
 def shared(text: bytes) -> bytes:
     """The same text, and the same object for whoever asks: members have most of their lines in common."""
     return _shared(text) if len(text) < LONGEST_SHARED_BYTES else text
+
+
+def kept(line: bytes) -> bytes:
+    """A line as it is kept until the next page; most are those of something that never happened, on all members."""
+    return shared(line) if line.endswith(b" 0") or line.startswith(b"#") else line
 
 
 @lru_cache(maxsize=4 * MOST_SHARED)

@@ -15,6 +15,7 @@ from prometheus_client import Metric
 
 from etcd_latency.model import Target
 from etcd_latency.scrape.families import Learn, Replayed
+from etcd_latency.scrape.lines import Text
 from etcd_latency.scrape.scraper import PageScraper
 
 PEER_LABELS = ("To", "From", "Remote")
@@ -39,7 +40,7 @@ class AboutPeers(Replayed):
         self.ghosts = 0
         """How many of its lines are about who is no member."""
 
-    def read(self, text: bytes) -> None:
+    def read(self, text: Text) -> None:
         before = self.column.heads
         super().read(text)
         if self.column.heads is not before:
@@ -49,8 +50,14 @@ class AboutPeers(Replayed):
 class MemberScraper(PageScraper):
     """Submits the pages of one member, run after run."""
 
-    def __init__(self, check: OpenMetricsBaseCheckV2, target: Target, options: Mapping[str, Any]) -> None:
-        super().__init__(check, target, options)
+    def __init__(
+        self,
+        check: OpenMetricsBaseCheckV2,
+        target: Target,
+        options: Mapping[str, Any],
+        sibling: PageScraper | None = None,
+    ) -> None:
+        super().__init__(check, target, options, sibling=sibling)
         self.ghosts: int | None = None
         """How many series of the last page were left out, because their peer is no member; None without a page."""
         self.peers: Mapping[str, str] | None = None

@@ -9,9 +9,10 @@ that it reads while it makes a submission, hold by construction.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import compress, repeat
+from itertools import compress, count, repeat
 from math import isfinite
 from operator import is_not
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -44,11 +45,21 @@ def _way(kind: int, name: str, *, counts: bool) -> Way:
     return Way(kind, name, counts)
 
 
+Tags = tuple[str, ...]
+"""What base has as a list: it is shared, so that nobody may change it. The Agent takes any sequence."""
+
+
+@lru_cache(maxsize=4096)
+def _shared(tags: Tags) -> Tags:
+    """The same tags for all series that have them; each tag is one of other series, and of other members, too."""
+    return tuple(map(sys.intern, tags))
+
+
 class Note(NamedTuple):
     """A submission without its value."""
 
     way: Way
-    tags: list[str]
+    tags: Tags
 
 
 class Tape:
@@ -84,9 +95,7 @@ class Tape:
         if self._check.should_send_metric(full):
             tags = self._check._normalize_tags_type(how["tags"] or [], metric_name=full)  # noqa: SLF001 - likewise
             counts = how.get("flush_first_value", False)
-            # Most tags are those of other series, and of other members, too.
-            shared = tuple(map(sys.intern, tags))
-            self._notes.append(Note(_way(kind, full, counts=counts), list(shared)))
+            self._notes.append(Note(_way(kind, full, counts=counts), _shared(tuple(tags))))
 
 
 class Submitter:
@@ -94,19 +103,30 @@ class Submitter:
 
     def __init__(self, check: AgentCheck, *, flush_first_value: bool) -> None:
         aggregator = getattr(check, "_aggregator", lambda: base.aggregator)  # type: ignore[attr-defined]  # of older ones
-        self._submit = aggregator().submit_metric
+        self._to = aggregator().submit_metric
         self._check = check
         self._id = check.check_id
         self._flush = flush_first_value
 
-    def submit(self, way: Way, values: Iterable[float], tags: Iterable[list[str]]) -> None:
+    def submit(self, way: Way, values: Sequence[float], tags: Iterable[Tags]) -> None:
         """Submit values, each with its tags; what is no number, or endless, is left out, as base does."""
-        submit, check, check_id, (kind, name, counts) = self._submit, self._check, self._id, way
-        flush = counts and self._flush
+        self._submit(way.kind, [way.name] * len(values), values, tags, counts=way.counts)
+
+    def submit_batch(self, batch: Batch, values: Sequence[float]) -> None:
+        """The same of many families; `values` are those of all lines."""
+        found = list(compress(values, batch.chosen))
+        self._submit(batch.kind, batch.names, found, batch.tags, counts=batch.counts)
+
+    def _submit(
+        self, kind: int, names: Iterable[str], values: Sequence[float], tags: Iterable[Tags], *, counts: bool
+    ) -> None:
+        if not isfinite(sum(values)):
+            fit = list(map(isfinite, values))
+            names, values, tags = compress(names, fit), list(compress(values, fit)), compress(tags, fit)
+        submit, check, check_id, flush = self._to, self._check, self._id, counts and self._flush
         # A loop, not `map`: other threads take the interpreter between two of its steps.
-        for value, its_tags in zip(values, tags, strict=True):
-            if isfinite(value):
-                submit(check, check_id, kind, name, value, its_tags, "", flush)
+        for name, value, its_tags in zip(names, values, tags, strict=True):
+            submit(check, check_id, kind, name, value, its_tags, "", flush)
 
 
 class Route(NamedTuple):
@@ -115,14 +135,14 @@ class Route(NamedTuple):
     way: Way
     chosen: bytes | None
     """For each line 1 or 0; None when all do."""
-    tags: list[list[str]]
+    tags: list[Tags]
     """Of the chosen."""
 
-    def of(self, column: Sequence[Any]) -> Iterable[Any]:
+    def of(self, column: Sequence[Any]) -> Sequence[Any]:
         """What stands in a column at the chosen lines."""
-        return column if self.chosen is None else compress(column, self.chosen)
+        return column if self.chosen is None else list(compress(column, self.chosen))
 
-    def moved(self, part: Middle, old: Sequence[Any], new: Sequence[Any], learnt: dict[Any, list[str]]) -> Route:
+    def moved(self, part: Middle, old: Sequence[Any], new: Sequence[Any], learnt: dict[Any, Tags]) -> Route:
         """The same when other lines stand in the middle of a page; `learnt` has the tags of those that are new."""
         chosen = b"\1" * len(self.tags) if self.chosen is None else self.chosen
         first = chosen.count(1, 0, part.old.start)
@@ -132,6 +152,37 @@ class Route(NamedTuple):
         marks = chosen[: part.old.start] + bytes(map(is_not, found, repeat(None))) + chosen[part.old.stop :]
         its = self.tags[:first] + [one for one in found if one is not None] + self.tags[last:]
         return Route(self.way, marks if 0 in marks else None, its)
+
+
+class Batch(NamedTuple):
+    """Submissions of many families that are made alike."""
+
+    kind: int
+    """See `Way`."""
+    counts: bool
+    """See `Way`."""
+    chosen: bytes
+    """For each line of a page 1 or 0."""
+    names: list[str]
+    """Of the chosen."""
+    tags: list[Tags]
+    """Of the chosen."""
+
+
+def batches(routes: Iterable[tuple[slice, Route]], size: int) -> list[Batch]:
+    """The routes of families, each of which has these lines of a page with so many lines, as few batches."""
+    found: defaultdict[tuple[int, bool, int], dict[int, tuple[str, Tags]]] = defaultdict(dict)
+    for place, route in routes:
+        kind, name, counts = route.way
+        for line, tags in zip(route.of(range(place.start, place.stop)), route.tags, strict=True):
+            turn = next(number for number in count() if line not in found[kind, counts, number])
+            found[kind, counts, turn][line] = name, tags
+    return [_batch(kind, dict(sorted(its.items())), size, counts=counts) for (kind, counts, _), its in found.items()]
+
+
+def _batch(kind: int, its: Mapping[int, tuple[str, Tags]], size: int, *, counts: bool) -> Batch:
+    chosen = bytes(map(its.__contains__, range(size)))
+    return Batch(kind, counts, chosen, [name for name, _ in its.values()], [tags for _, tags in its.values()])
 
 
 class Replay(Generic[Key]):
@@ -152,7 +203,7 @@ class Replay(Generic[Key]):
         part = middle(self._keys, keys)
         old, new = self._keys[part.old], keys[part.new]
         known = set(old)
-        learnt: dict[Way, dict[Key, list[str]]] = {route.way: {} for route in self._routes}
+        learnt: dict[Way, dict[Key, Tags]] = {route.way: {} for route in self._routes}
         for key in new:
             if key not in known:
                 for note in self._learn(key):
@@ -164,6 +215,11 @@ class Replay(Generic[Key]):
         )
         self._routes = [route for route in moved if route.tags]
         self._keys = keys
+
+    @property
+    def routes(self) -> Sequence[Route]:
+        """Where the values of the series go that were arranged."""
+        return self._routes
 
     def submit(self, values: Sequence[float], submitter: Submitter) -> None:
         """Submit the values of the series that were arranged."""

@@ -30,8 +30,8 @@ from etcd_latency.model import Failure, Page, Target
 from etcd_latency.scrape import lines
 from etcd_latency.scrape.blocks import Block, blocks
 from etcd_latency.scrape.families import Declared, Family, Learn, Replayed, Unreplayable, Unwanted
-from etcd_latency.scrape.lines import Column, Heads, Irregular, Orders, Values
-from etcd_latency.scrape.replay import REPLAYED, Note, Submitter, Tape
+from etcd_latency.scrape.lines import NO_VALUES, Column, Heads, Irregular, Orders, Text, Values
+from etcd_latency.scrape.replay import REPLAYED, Batch, Note, Submitter, Tape, batches
 from etcd_latency.scrape.steady import Part, Steady
 
 TOLD_WHEN_CREATED = {"counter", "histogram", "summary"}
@@ -62,14 +62,22 @@ class PageScraper(OpenMetricsScraper):
     """Submits the pages of one target, run after run."""
 
     def __init__(
-        self, check: OpenMetricsBaseCheckV2, target: Target, options: Mapping[str, Any], origin: Origin = MEMBER
+        self,
+        check: OpenMetricsBaseCheckV2,
+        target: Target,
+        options: Mapping[str, Any],
+        origin: Origin = MEMBER,
+        sibling: PageScraper | None = None,
     ) -> None:
-        self._tape = Tape(check)
+        """`options` are base's; a sibling has the same ones, so that what base makes of them is needed once."""
+        self.tape: Tape = sibling.tape if sibling else Tape(check)
         # Base's own endpoint tag would be the page's URL; a target brings all of its tags along.
         super().__init__(
-            self._tape,
+            self.tape,
             {**options, "openmetrics_endpoint": target.page_url, "tags": list(target.tags), "tag_by_endpoint": False},
         )
+        if sibling:
+            self.metric_transformer = sibling.metric_transformer
         self.check = check
         self.http = None  # type: ignore[assignment]  # pages come from elsewhere, and a session takes room
         self.answer: Page | Failure | None = None
@@ -78,7 +86,9 @@ class PageScraper(OpenMetricsScraper):
         self._families: dict[tuple[bytes, bytes], Family] = {}
         self._heads: list[Heads | None] = []
         self._steady: Steady | None = None
-        self._in_steady: list[Replayed] = []
+        self._batches: list[Batch] = []
+        self._numbers: Values | None = None
+        """Those of the last page line by line, if it is known as a whole."""
         self._read_by_base: dict[str, Column] = {}
         self._tagged = self.tags
         self._text = b""
@@ -128,8 +138,8 @@ class PageScraper(OpenMetricsScraper):
 
     def observed(self) -> dict[str, Column]:
         """The numbers of the last page, by family; names are those in the option `metrics`."""
-        found = {name: family.column for (name, _), family in self._families.items() if family.column.values}
-        return {self._name(name): column for name, column in found.items()} | self._read_by_base
+        found = {self._name(name): column for name, column in self._columns() if column.values}
+        return found | self._read_by_base
 
     def parse_metrics(self) -> Iterator[Metric]:
         """What base reads: of most pages a few families, or none."""
@@ -152,18 +162,31 @@ class PageScraper(OpenMetricsScraper):
             raise BadPage(f"the page has no metric of {self._origin.one}; is this the URL of one?")
         self._base_reads_all = self._is_base_s(page)
         if self._base_reads_all:
-            self._families, self._steady, self._text = {}, None, page.body
+            self._families, self._steady, self._numbers, self._text = {}, None, None, page.body
             super()._scrape()
             return
-        if page.numbers is not None:
-            self._take_numbers(page.numbers)
-        else:
+        self._numbers = page.numbers
+        if self._numbers is None:
             self._forget_outdated()
             self._text = self._read(page.body)
             self._scrape_rest()
         submitter = Submitter(self.check, flush_first_value=bool(self.flush_first_value))
-        for family in self._submitting():
-            family.submit(submitter)
+        if self._numbers is None:
+            for family in self._submitting():
+                family.submit(submitter)
+        else:
+            for batch in self._batches:
+                submitter.submit_batch(batch, self._numbers)
+
+    def _columns(self) -> Iterator[tuple[bytes, Column]]:
+        """The families of the last page that base has not read."""
+        families = {name: family for (name, _), family in self._families.items()}
+        if self._numbers is None or self._steady is None:
+            yield from ((name, family.column) for name, family in families.items())
+            return
+        replayed = ((name, family) for name, family in families.items() if isinstance(family, Replayed))
+        for (name, family), place in zip(replayed, self._steady.places, strict=True):
+            yield name, Column(family.column.heads, self._numbers[place])
 
     def _submitting(self) -> Iterable[Family]:
         """The families whose numbers are submitted."""
@@ -200,11 +223,6 @@ class PageScraper(OpenMetricsScraper):
         if self._is_outdated():
             self._families, self._steady, self._tagged = {}, None, self.tags
 
-    def _take_numbers(self, numbers: Sequence[Values]) -> None:
-        """Take in a page with the lines of the last one."""
-        for family, values in zip(self._in_steady, numbers, strict=True):
-            family.column = Column(family.column.heads, values)
-
     def _read(self, page: bytes) -> bytes:
         """Take in the families of a page; give back the text of those that base must read."""
         places: defaultdict[bytes, list[Block]] = defaultdict(list)
@@ -227,13 +245,19 @@ class PageScraper(OpenMetricsScraper):
         heads = [family.column.heads if isinstance(family, Replayed) else None for family in families]
         self._steady = None
         if heads == self._heads and all(isinstance(family, Replayed | Unwanted) for family in families):
-            self._in_steady = [family for family in families if isinstance(family, Replayed)]
             parts = (
-                Part(page[block.begin : block.first], page[block.first : block.end], its)
+                Part(Text(page, block.begin, block.first).lines(), Text(page, block.first, block.end).lines(), its)
                 for block, its in zip(found, heads, strict=True)
             )
             with suppress(Irregular):
                 self._steady = Steady(parts)
+                self._numbers = self._steady.values
+                replayed = [family for family in families if isinstance(family, Replayed)]
+                its_routes = zip(self._steady.places, replayed, strict=True)
+                routes = ((place, route) for place, family in its_routes for route in family.routes)
+                self._batches = batches(routes, self._steady.size)
+                for family in replayed:
+                    family.column = Column(family.column.heads, NO_VALUES)
         self._heads = heads
 
     def _take(self, page: bytes, its: Sequence[Block], known: Mapping[tuple[bytes, bytes], Family]) -> None:
@@ -243,7 +267,7 @@ class PageScraper(OpenMetricsScraper):
             raise Irregular
         key = block.family, block.kind
         family = known.get(key) or self._family(*key)
-        family.read(page[block.first : block.end])
+        family.read(Text(page, block.first, block.end))
         self._families[key] = family
 
     def _family(self, name: bytes, kind: bytes) -> Family:
@@ -283,7 +307,7 @@ class PageScraper(OpenMetricsScraper):
     def _notes(self, metric: Metric, transformer: Callable[..., None]) -> list[Note]:
         """What base would submit of a family."""
         runtime_data = {"flush_first_value": True, "static_tags": self.static_tags}
-        return self._tape.record(lambda: transformer(metric, self.generate_sample_data(metric), runtime_data))
+        return self.tape.record(lambda: transformer(metric, self.generate_sample_data(metric), runtime_data))
 
     def _prepared(self, metric: Metric) -> Metric:
         """A family as it is to be submitted."""
@@ -346,4 +370,4 @@ def distinct(metric: Metric) -> list[Sample]:
 
 def observed(samples: Sequence[Sample]) -> Column:
     """What base's parser has read, as if it had been read here."""
-    return Column(lines.heads([lines.head(sample) for sample in samples]), [sample.value for sample in samples])
+    return Column(Heads([lines.head(sample) for sample in samples]), [sample.value for sample in samples])

@@ -1,17 +1,20 @@
 """A page with the lines of the one before, read as a whole.
 
-Most pages of a member show the series of the last one, in the same order, with other values. Then it need not even
-be looked for where one family ends and the next begins.
+Most pages of a member show the series of the last one, in the same order, and of most series the same value. Then it
+need not even be looked for where one family ends and the next begins: lines that are as they were are left alone, and
+the numbers are taken from the others.
 """
 
 from __future__ import annotations
 
+import math
+from array import array
 from collections.abc import Iterable
-from itertools import accumulate, chain, compress
+from itertools import compress, repeat
 from typing import NamedTuple
 
 from etcd_latency.scrape import lines
-from etcd_latency.scrape.lines import Heads, Irregular, Values
+from etcd_latency.scrape.lines import Heads, Values
 
 FIXED, UNWANTED, WANTED = range(3)
 """A line without a value; one with a value that nobody wants; one with a value that somebody wants."""
@@ -20,9 +23,9 @@ FIXED, UNWANTED, WANTED = range(3)
 class Part(NamedTuple):
     """A block of a page."""
 
-    fixed: bytes
+    fixed: list[bytes]
     """Lines without a value."""
-    varying: bytes
+    varying: list[bytes]
     """Lines with one."""
     heads: Heads | None
     """Of the lines with a value; None where nobody wants them."""
@@ -35,31 +38,47 @@ class Steady:
         """`parts` make up the page; raises `Irregular` for one that cannot be known again."""
         self._begins: list[bytes] = []
         """What each line begins with; of one without a value all of it."""
-        self._wanted: list[Heads] = []
-        """The parts that are wanted."""
-        kinds: list[int] = []
-        for part in parts:
-            fixed = list(map(lines.shared, lines.split(part.fixed)))
-            heads = part.heads or lines.heads_of(lines.split(part.varying))
+        self._lines: list[bytes] = []
+        """The last page, line by line."""
+        self.values: Values
+        """The number of each line; no number where there is none that anybody wants."""
+        self.places: list[slice] = []
+        """Where the numbers of each part are that is wanted."""
+        kinds, values = bytearray(), array("d")
+        for fixed, varying, wanted in parts:
+            heads = wanted or lines.heads_of(varying)
             if b"" in heads.texts:
-                raise Irregular  # anything would begin like a line without a space
-            self._begins += fixed + heads.texts
-            kinds += [FIXED] * len(fixed) + [WANTED if part.heads else UNWANTED] * len(heads.texts)
-            if part.heads:
-                self._wanted.append(part.heads)
-        self._is_fixed = bytes(kind == FIXED for kind in kinds)
-        self._is_wanted = bytes(kind == WANTED for kind in kinds)
-        self._fixed = list(compress(self._begins, self._is_fixed))
+                raise lines.Irregular  # anything would begin like a line without a space
+            first = len(self._begins) + len(fixed)
+            self._begins += [*map(lines.shared, fixed), *heads.texts]
+            self._lines += map(lines.kept, fixed + varying)
+            kinds += bytes([FIXED] * len(fixed) + [WANTED if wanted else UNWANTED] * len(varying))
+            values.extend(repeat(math.nan, len(fixed)))
+            values.extend(lines.values(varying, heads) if wanted else repeat(math.nan, len(varying)))
+            if wanted:
+                self.places.append(slice(first, len(self._begins)))
+        self._kinds, self.values = bytes(kinds), values
 
-    def read(self, page: bytes) -> list[Values] | None:
-        """The values of the parts that are wanted; None when this is another page.
+    @property
+    def size(self) -> int:
+        """How many lines the page has."""
+        return len(self._begins)
+
+    def read(self, page: bytes) -> Values | None:
+        """The numbers of the page's lines; None when this is another page.
 
         Raises `Irregular` as `lines.read` does.
         """
         found = lines.split(page)
-        if not lines.begin_with(found, self._begins) or list(compress(found, self._is_fixed)) != self._fixed:
+        if len(found) != len(self._lines):
             return None
-        where = chain.from_iterable(heads.values for heads in self._wanted)
-        values = lines.numbers(compress(found, self._is_wanted), where)
-        ends = accumulate(len(heads.texts) for heads in self._wanted)
-        return [values[end - len(heads.texts) : end] for heads, end in zip(self._wanted, ends, strict=True)]
+        changed = lines.changed(self._lines, found)
+        texts = lines.endings(list(map(found.__getitem__, changed)), self._begins, changed)
+        kinds = bytes(map(self._kinds.__getitem__, changed))
+        if texts is None or FIXED in kinds:
+            return None
+        wanted = list(map(WANTED.__eq__, kinds))
+        self.values = lines.renewed(self.values, compress(changed, wanted), list(compress(texts, wanted)))
+        for line in changed:
+            self._lines[line] = lines.kept(found[line])
+        return self.values

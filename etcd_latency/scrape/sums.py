@@ -14,7 +14,7 @@ from prometheus_client.samples import Sample
 from etcd_latency import catalog
 from etcd_latency.catalog import Labels
 from etcd_latency.scrape import lines
-from etcd_latency.scrape.lines import NO_LINES, Column, Irregular, Orders
+from etcd_latency.scrape.lines import NO_LINES, Column, Irregular, Known, Orders, Text
 from etcd_latency.scrape.replay import Note, Replay, Submitter
 from etcd_latency.scrape.totals import COUNT, SUM, VALUE, Group, Line, Part, Slot, Totals, level, numbered
 
@@ -46,6 +46,7 @@ class Combined(ABC):
     def forget(self) -> None:
         """Begin anew."""
         self.column = NO_LINES
+        self._lines = Known()
         self.left_out = 0
         """How many values of the last page were no numbers that can be combined."""
         self.slots: list[Slot] = []
@@ -61,10 +62,10 @@ class Combined(ABC):
         """A page begins; of one that was refused in the middle nothing is kept."""
         self._page = None
 
-    def read(self, text: bytes) -> None:
+    def read(self, text: Text) -> None:
         """Take in a page's lines; raises `Irregular` where base must read them, for `take`."""
         self._by_base = False
-        page = lines.read(text, self.column.heads)
+        page = self._lines.read(text)
         self._look_at(page.heads.texts)
         self._page = page
 
