@@ -1,6 +1,7 @@
 # Everything works from a fresh clone; each target first makes its environment.
 #
-#   make demo              a real three-member etcd cluster, measured; DURATION=30 stops by itself
+#   make demo              a real three-member etcd cluster, measured; DURATION=30 stops by itself,
+#                          FAULT=slow-disk shows a fault come and go, FAULT=list tells which there are
 #   make test              the whole suite, on recorded pages and on real clusters
 #   make test-versions     the check on etcd 3.4 and on two of 3.5, fetched from Debian
 #   make test-kube         the check on a Kubernetes control plane, built from Debian (4 minutes, once)
@@ -18,6 +19,7 @@
 
 PYTHON ?= python3
 DURATION ?=
+FAULT ?=
 VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check
@@ -26,7 +28,7 @@ PIP := $(RUN) -m pip --disable-pip-version-check
 .DEFAULT_GOAL := demo
 
 demo: env
-	@$(RUN) -m lab.demo $(if $(DURATION),--duration $(DURATION))
+	@$(RUN) -m lab.demo $(if $(DURATION),--duration $(DURATION)) $(if $(FAULT),--fault $(FAULT))
 
 test: env
 	@$(RUN) -m pytest

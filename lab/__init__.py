@@ -2,8 +2,11 @@
 
     pki         a certificate authority and certificates, made on the spot
     cluster     real etcd members over mutual TLS on free loopback ports
-    links       links between members that can be cut
-    faults      what befalls clusters: no leader, no space, learners, users
+    links       links between members that can be cut or slowed
+    faults      what befalls clusters: no leader, no space, members that hang or end, learners, users
+    strace      a slow disk
+    cgroups     a starved CPU
+    trouble     the faults of the demo, by their names
     load        clients that read, write and watch
     kubernetes  an API server and a controller manager on a cluster
     agent       the smallest Agent: runs the check, turns ever-growing counts into changes

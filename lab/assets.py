@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from etcd_latency import catalog
 from etcd_latency.catalog import NAMESPACE, Family
+from etcd_latency.derive.intervals import PERCENTILES, ROUND_TRIP
 
 METADATA = Path("assets/metadata.csv")
 SOURCES = ("etcd", "go", "apiserver", "controller_manager", "check")
@@ -54,8 +55,26 @@ def _rows(family: Family) -> Iterator[Row]:
     else:
         yield _row(f"{name}.count", "count", "", f"How many observations: {family.help}")
         yield _row(f"{name}.sum", "count", unit, f"Sum of the observations: {family.help}")
+    if family.kind == "histogram":
+        yield from _derived(family)
     if family.kind == "summary":
         yield _row(f"{name}.quantile", "gauge", unit, f"By quantile: {family.help}")
+
+
+def _derived(family: Family) -> Iterator[Row]:
+    """What follows from two pages with a histogram: its mean and percentiles; of peers' round trips the mean alone."""
+    name, unit = f"{NAMESPACE}.{family.name}", family.unit or ""
+    yield _row(f"{name}.avg", "gauge", unit, f"Exact mean of the observations since the last page: {family.help}")
+    if family.exposed == ROUND_TRIP:
+        return
+    for suffix, share in PERCENTILES.items():
+        yield _row(f"{name}.{suffix}", "gauge", unit, f"{_percentile(share)}: {family.help}")
+
+
+def _percentile(share: float) -> str:
+    """Where the buckets cannot tell a percentile, a tag says so (etcd_latency.derive.histograms.Resolution)."""
+    edges = "resolution:floor maybe far less, resolution:ceiling maybe far more"
+    return f"{share:.0%} of the observations since the last page were at most this ({edges})"
 
 
 def _row(name: str, kind: str, unit: str, description: str) -> Row:

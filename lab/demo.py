@@ -1,4 +1,7 @@
-"""`make demo`: a real etcd cluster under load, measured by the check, as a table that refreshes."""
+"""`make demo`: a real etcd cluster under load, measured by the check, as a table that refreshes.
+
+With a fault it is shown well first, then struck, then well again, and ends by itself.
+"""
 
 from __future__ import annotations
 
@@ -10,24 +13,29 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from textwrap import indent
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
-from lab import cluster, load
+from lab import cluster, load, trouble
 from lab.agent import Agent, Flush
 from lab.cluster import Cluster
 from lab.process import LabError
+from lab.trouble import Fault
 
 INTERVAL_SECONDS = 5.0
+HEALTHY_RUNS = 3
+"""Before a fault: a verdict rests on the change between two runs, and holds when it is found twice."""
 TIMEOUT_SECONDS = 3.0
 MISSING = "-"
-
+SEVERITY = ("none", "warning", "critical")
 
 Value = Callable[[Flush, str], float | None]
 """Reads a figure of a member, named by its tag, from a flush."""
@@ -132,7 +140,30 @@ def table(lab: Cluster, flush: Flush, number: int) -> RenderableType:
     reasons = dict.fromkeys(check.message for check in result.service_checks if check.message)
     problems = [f"[red]{reason}[/red]" for reason in reasons]
     grid.caption = f"{len(result.metrics):,} metrics in {result.seconds * 1000:.0f} ms"
-    return Group(grid, *problems)
+    return Group(grid, *problems, *diagnoses(flush))
+
+
+def diagnoses(flush: Flush) -> list[str]:
+    """A line for every cause that the check has found in this run."""
+    found = [(value, tags) for (name, tags), value in flush.points.items() if name == "diagnosis.severity" and value]
+    return [
+        f"[red]diagnosis:[/red] {_tag(tags, 'cause')}, {_tag(tags, 'etcd_member') or 'the whole cluster'}: "
+        f"{SEVERITY[int(value)]}"
+        for value, tags in sorted(found, key=lambda one: (-one[0], sorted(one[1])))
+    ]
+
+
+def _tag(tags: Iterable[str], name: str) -> str:
+    """What stands behind the name of a tag; nothing where it is not carried."""
+    return next((tag.removeprefix(f"{name}:") for tag in tags if tag.startswith(f"{name}:")), "")
+
+
+def events(flush: Flush) -> list[str]:
+    """What has happened since the run before, with its evidence."""
+    return [
+        f"[bold]event:[/bold] {escape(str(event['msg_title']))}\n{escape(indent(str(event['msg_text']), '  '))}"
+        for event in flush.run.events
+    ]
 
 
 def _role(flush: Flush, member: str) -> str:
@@ -154,22 +185,53 @@ def _cell(column: Column, flush: Flush, member: str) -> str:
 
 def runs(agent: Agent, duration: float | None, stop: threading.Event) -> Iterator[tuple[int, Flush]]:
     """A flush every interval, until the duration is over or somebody stops it."""
-    started = time.monotonic()
-    end = math.inf if duration is None else started + duration
+    due = time.monotonic()
+    end = math.inf if duration is None else due + duration
     for number in itertools.count(1):
         yield number, agent.flush()
-        due = min(started + number * INTERVAL_SECONDS, end)
+        # What holds a run up, as a fault may, does not let the next ones crowd together.
+        due = min(max(due + INTERVAL_SECONDS, time.monotonic()), end)
         if stop.wait(max(0.0, due - time.monotonic())) or time.monotonic() >= end:
             return
 
 
-def demonstrate(console: Console, duration: float | None, stop: threading.Event) -> None:
+class Story:
+    """What becomes of a cluster from run to run: it is well, it is struck, it is well again for as long."""
+
+    def __init__(self, lab: Cluster, fault: Fault, say: Callable[[str], None]) -> None:
+        self._lab = lab
+        self._fault = fault
+        self._say = say
+        self._struck = ExitStack()
+        lasts = math.ceil(fault.seconds / INTERVAL_SECONDS)
+        self._ends_after = HEALTHY_RUNS + lasts
+        self.runs = self._ends_after + lasts
+
+    def go_on(self, number: int) -> None:
+        """Do what is due after this run, and say so."""
+        if number == HEALTHY_RUNS:
+            says = self._struck.enter_context(trouble.injected(self._lab, self._fault))
+            self._say(f"[bold red]The fault begins:[/bold red] {says}.")
+        elif number == self._ends_after:
+            self._struck.close()
+            self._say("[bold green]The fault is taken away.[/bold green]")
+
+    def close(self) -> None:
+        """Undo what is not undone yet."""
+        self._struck.close()
+
+
+def demonstrate(console: Console, duration: float | None, stop: threading.Event, fault: Fault | None = None) -> None:
     """Set everything up, show run after run, take everything down."""
+    if fault:
+        fault.needs()
     with ExitStack() as stack:
         with console.status("Starting a three-member etcd cluster ..."):
-            lab = stack.enter_context(cluster.running())
+            flags, proxied = (fault.flags, fault.proxied) if fault else ((), False)
+            lab = stack.enter_context(cluster.running(flags=flags, proxied=proxied))
         stack.enter_context(load.running(lab))
         console.print(introduction(lab))
+        story = stack.enter_context(closing(Story(lab, fault, console.print))) if fault else None
         agent = Agent(lab.instance(timeout=TIMEOUT_SECONDS))
         # On a terminal one table refreshes in its place; into a file or a pipe, each run is printed.
         live = stack.enter_context(Live(console=console, auto_refresh=False)) if console.is_terminal else None
@@ -179,6 +241,13 @@ def demonstrate(console: Console, duration: float | None, stop: threading.Event)
                 live.update(shown, refresh=True)
             else:
                 console.print(shown)
+            # Below the table where each run is printed; above the one that refreshes, where it stays.
+            for event in events(flush):
+                console.print(event)
+            if story:
+                story.go_on(number)
+                if number == story.runs:
+                    break
 
 
 def stop_at_signals() -> threading.Event:
@@ -206,18 +275,33 @@ def seconds(text: str) -> float:
     return value
 
 
+def _choices(asked: str) -> int:
+    """Tell which faults there are, to who asked for the list or for another; returns the exit code."""
+    found = asked == "list"
+    console = Console(stderr=not found)
+    if not found:
+        console.print(f"[red]demo:[/red] there is no fault {escape(asked)!r}; choose one of these:")
+    console.print(trouble.listing(), highlight=False, soft_wrap=True)
+    return 0 if found else 2
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; returns its exit code: 0, or 1 when the lab could not be set up."""
+    """Run the demo; returns its exit code: 0, 1 when the lab could not be set up, 2 when there is no such fault."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument(
         "--duration", type=seconds, metavar="SECONDS", help="stop by itself after this time (default: at Ctrl-C)"
     )
+    parser.add_argument(
+        "--fault", metavar="NAME", help="bring a fault about and take it away again; `list` tells which there are"
+    )
     options = parser.parse_args(arguments)
+    if options.fault is not None and options.fault not in trouble.FAULTS:
+        return _choices(options.fault)
     logging.basicConfig(handlers=[logging.NullHandler()])  # what the check warns of is told below the table
     stop = stop_at_signals()
     console = Console(width=None if sys.stdout.isatty() else 100)
     try:
-        demonstrate(console, options.duration, stop)
+        demonstrate(console, options.duration, stop, trouble.FAULTS.get(options.fault))
     except KeyboardInterrupt:
         pass
     except LabError as error:

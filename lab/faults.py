@@ -1,4 +1,4 @@
-"""What befalls clusters: no leader, no space, members that come and go, users.
+"""What befalls clusters: no leader, slow links, no space, members that hang, end, come and go, users.
 
 What is a context manager is undone at its end; the others are for clusters that nobody needs afterwards.
 """
@@ -7,23 +7,31 @@ from __future__ import annotations
 
 import base64
 import itertools
+import resource
+import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import requests
 
-from lab.cluster import Cluster, Member, addresses, launched, wait_until_healthy
-from lab.links import Link
+from lab.cluster import Cluster, Member, addresses, launched, port_of, wait_until_healthy
+from lab.links import HOST, Link
 from lab.process import LabError
 
 PATIENCE_SECONDS = 30.0
+FILLER_KEYS = "/filler/"
 FILLER = base64.b64encode(b"x" * 20_000).decode()
 SMALL_QUOTA = "--quota-backend-bytes=16777216"
 """The flag of a cluster that `fill` fills in seconds."""
+FEW_DESCRIPTORS = 300
+"""What `few_descriptors` leaves a member; a small one has some 30 open."""
+DESCRIPTORS_USED = 0.92
+"""etcd warns from 80 % on; the rest is for the check and the other members, which may have to dial again."""
 
 
 class Login(NamedTuple):
@@ -65,6 +73,68 @@ def isolated(lab: Cluster, member: Member) -> Iterator[None]:
 
 
 @contextmanager
+def slow_links(lab: Cluster, seconds: float, member: Member | None = None) -> Iterator[None]:
+    """Delay all that the members of a proxied cluster say to each other, each way; or what one says and hears."""
+    with _restoring(lab):
+        if member is None:
+            for each in lab.members:
+                _link(each).delay(seconds)
+        else:
+            _link(member).delay(seconds)
+            for other in lab.members:
+                _link(other).delay(seconds, member.process.pid)
+        yield
+
+
+@contextmanager
+def hung(lab: Cluster, member: Member) -> Iterator[None]:
+    """Stop a member without ending it: its connections stay open, and nothing answers."""
+    member.process.pause()
+    try:
+        yield
+    finally:
+        member.process.resume()
+        wait_until_healthy(lab)
+
+
+@contextmanager
+def killed(lab: Cluster, member: Member) -> Iterator[None]:
+    """End a member as a crash would; at the end of the block it starts again with what it had."""
+    member.process.kill()
+    try:
+        yield
+    finally:
+        member.start(lab.folder)
+        wait_until_healthy(lab)
+
+
+@contextmanager
+def few_descriptors(member: Member) -> Iterator[None]:
+    """Let a member open few files and connections more, most of which idle clients then take."""
+    pid = member.process.pid
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    with ExitStack() as stack:
+        stack.callback(_limit_descriptors, pid, before)
+        _limit_descriptors(pid, (FEW_DESCRIPTORS, before[1]))
+        for _ in range(round(FEW_DESCRIPTORS * DESCRIPTORS_USED) - _descriptors(pid)):
+            stack.enter_context(socket.create_connection((HOST, port_of(member.client_url)), timeout=5))
+        _wait_until(
+            f"{member.name} has {DESCRIPTORS_USED:.0%} of its descriptors in use",
+            lambda: _descriptors(pid) >= FEW_DESCRIPTORS * DESCRIPTORS_USED - 2,
+        )
+        yield
+
+
+def _limit_descriptors(pid: int, limits: tuple[int, int]) -> None:
+    with suppress(ProcessLookupError):  # it may have ended by itself
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, limits)
+
+
+def _descriptors(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+@contextmanager
 def _restoring(lab: Cluster) -> Iterator[None]:
     try:
         yield
@@ -82,9 +152,24 @@ def _link(member: Member) -> Link:
 
 def has_leader(lab: Cluster, member: Member) -> bool:
     """What the member's own page says; a member without a leader answers nothing that needs one."""
+    return "\netcd_server_has_leader 1\n" in _page(lab, member)
+
+
+def leader(lab: Cluster) -> Member:
+    """The member whose own page says that it leads, as soon as there is one."""
+    found: list[Member] = []
+
+    def leads() -> bool:
+        found[:] = [member for member in lab.members if "\netcd_server_is_leader 1\n" in _page(lab, member)]
+        return bool(found)
+
+    _wait_until("a member leads", leads)
+    return found[0]
+
+
+def _page(lab: Cluster, member: Member) -> str:
     with lab.session() as session:
-        page = session.get(f"{member.metrics_url}/metrics", timeout=5).text
-    return "\netcd_server_has_leader 1\n" in page
+        return session.get(f"{member.metrics_url}/metrics", timeout=5).text
 
 
 def _follows(lab: Cluster, starting: Member) -> bool:
@@ -101,11 +186,26 @@ def fill(lab: Cluster) -> requests.Response:
     url = f"{lab.members[0].client_url}/v3/kv/put"
     with lab.session() as session:
         for number in range(2_000):
-            key = base64.b64encode(f"/filler/{number}".encode()).decode()
+            key = base64.b64encode(f"{FILLER_KEYS}{number}".encode()).decode()
             answer = session.post(url, json={"key": key, "value": FILLER}, timeout=10)
             if not answer.ok:
                 return answer
     raise LabError("the cluster takes 40 MB: was it started with SMALL_QUOTA?")
+
+
+@contextmanager
+def no_space(lab: Cluster) -> Iterator[None]:
+    """Fill the database until etcd refuses; at the end make room, as an operator would, and take the alarm back."""
+    try:
+        fill(lab)
+        yield
+    finally:
+        lab.etcdctl("del", "--prefix", FILLER_KEYS)
+        (status,) = lab.etcdctl("endpoint", "status", members=lab.members[:1])
+        lab.etcdctl("compact", str(status["Status"]["header"]["revision"]), "--physical")
+        lab.etcdctl("defrag")
+        lab.etcdctl("alarm", "disarm")
+        wait_until_healthy(lab)
 
 
 @contextmanager

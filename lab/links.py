@@ -1,23 +1,29 @@
-"""Links between members that can be cut: a proxy in front of the port on which a member hears its peers."""
+"""Links between members that can be cut or slowed: a proxy in front of the port on which a member hears its peers."""
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
+import time
+from collections import deque
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
-from typing import NamedTuple
 
 HOST = "127.0.0.1"
 CHUNK_BYTES = 65536
+MOST_CHUNKS_HELD = 256
+"""Of a slowed connection, one way; who says more has to wait, as on any line that is full."""
 POLL_SECONDS = 0.05
 
 
 class Link:
-    """Carries what is said to one port, until it is cut: for all who dial it, or for some processes.
+    """Carries what is said to one port, until it is cut or slowed: for all who dial it, or for some processes.
 
-    A cut link breaks what is open and takes nothing new, as a firewall does that rejects.
+    A cut link breaks what is open and takes nothing new, as a firewall does that rejects. A slowed one loses
+    nothing and breaks nothing: it hands over later what it was given, in both directions.
     """
 
     def __init__(self, port: int, target: int) -> None:
@@ -27,6 +33,8 @@ class Link:
         self._open: set[_Connection] = set()
         self._refused: set[int] = set()
         self._all_refused = False
+        self._delays: dict[int, float] = {}
+        self._delay_of_all = 0.0
         link = self
 
         class Handler(BaseRequestHandler):
@@ -45,11 +53,27 @@ class Link:
                 if self._refuses(connection.near):
                     connection.shut()
 
+    def delay(self, seconds: float, *pids: int) -> None:
+        """Hold back what the connections of these processes carry, each way; without any, of all.
+
+        A round trip over the link then takes longer by twice as much.
+        """
+        with self._lock:
+            if not pids:
+                self._delay_of_all = seconds
+            self._delays.update(dict.fromkeys(pids, seconds))
+            for connection in self._open:
+                connection.delay = self._delay_for(connection.near)
+
     def restore(self) -> None:
-        """Carry everything again."""
+        """Carry everything again, at once."""
         with self._lock:
             self._refused.clear()
             self._all_refused = False
+            self._delays.clear()
+            self._delay_of_all = 0.0
+            for connection in self._open:
+                connection.delay = 0.0
 
     def close(self) -> None:
         """Cut it for good, and free its port."""
@@ -63,6 +87,7 @@ class Link:
             with self._lock:
                 if self._refuses(near):
                     return
+                connection.delay = self._delay_for(near)
                 self._open.add(connection)
             back = threading.Thread(target=connection.copy, args=(far, near), daemon=True)
             back.start()
@@ -72,12 +97,20 @@ class Link:
                 self._open.remove(connection)
 
     def _refuses(self, near: socket.socket) -> bool:
-        if self._all_refused or not self._refused:
-            return self._all_refused
+        return self._all_refused or self._dialler(near, self._refused) is not None
+
+    def _delay_for(self, near: socket.socket) -> float:
+        pid = self._dialler(near, self._delays)
+        return self._delay_of_all if pid is None else self._delays[pid]
+
+    def _dialler(self, near: socket.socket, pids: Collection[int]) -> int | None:
+        """Which of these processes has the other end of a connection."""
+        if not pids:
+            return None
         with suppress(OSError):  # it may have ended by itself
             socket_id = _dialling_socket(near.getpeername()[1], self._port)
-            return any(_holds(pid, socket_id) for pid in self._refused)
-        return False
+            return next((pid for pid in pids if _holds(pid, socket_id)), None)
+        return None
 
 
 class _Server(ThreadingTCPServer):
@@ -85,20 +118,48 @@ class _Server(ThreadingTCPServer):
     allow_reuse_address = True
 
 
-class _Connection(NamedTuple):
+class _Connection:
     """Its two ends: to the one who dialled, and to the one who listens."""
 
-    near: socket.socket
-    far: socket.socket
+    def __init__(self, near: socket.socket, far: socket.socket) -> None:
+        self.near = near
+        self.far = far
+        self.delay = 0.0
+        for end in (near, far):
+            # What is said in small pieces goes on at once, as between etcd's members; else the kernel waits for more.
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def copy(self, source: socket.socket, sink: socket.socket) -> None:
+        """Carry one way, until the source has no more to say."""
         with suppress(OSError):
-            while data := source.recv(CHUNK_BYTES):
-                sink.sendall(data)
+            self._copy(source, sink)
         self.shut()
 
+    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
+        """Hand over every chunk when its time has come, an empty one is the end.
+
+        Nothing overtakes: what came while the link was slower is still handed over first.
+        """
+        held: deque[tuple[float, bytes]] = deque()
+        arriving = select.poll()
+        arriving.register(source, select.POLLIN)
+        ended = False
+        while True:
+            wait = max(0.0, held[0][0] - time.monotonic()) if held else None
+            if ended or len(held) >= MOST_CHUNKS_HELD:
+                time.sleep(wait or 0.0)
+            elif arriving.poll(None if wait is None else wait * 1e3):
+                data = source.recv(CHUNK_BYTES)
+                held.append((time.monotonic() + self.delay, data))
+                ended = not data
+            while held and held[0][0] <= time.monotonic():
+                data = held.popleft()[1]
+                if not data:
+                    return
+                sink.sendall(data)
+
     def shut(self) -> None:
-        for end in self:
+        for end in (self.near, self.far):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 

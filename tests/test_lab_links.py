@@ -1,4 +1,4 @@
-"""A link carries what is said, until it is cut for those whom it is cut for."""
+"""A link carries what is said, until it is cut or slowed for those whom it is cut or slowed for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 
@@ -14,6 +15,8 @@ import pytest
 
 from lab.links import Link
 from lab.process import free_ports
+
+DELAY_SECONDS = 0.2
 
 
 class Echo(StreamRequestHandler):
@@ -86,6 +89,56 @@ def test_a_link_can_be_cut_for_one_process(link: Link, port: int) -> None:
     assert answer(port) == b""
     done = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, check=True, timeout=10)
     assert done.stdout == "b'hi\\n'\n"
+
+
+def timed_answer(connection: socket.socket) -> float:
+    """How long a round trip takes."""
+    started = time.monotonic()
+    assert heard(connection) == b"hello\n"
+    return time.monotonic() - started
+
+
+def test_a_slow_link_holds_back_each_way(link: Link, port: int) -> None:
+    """What is open goes on, slower; what is new is slow from the start; restored, nothing is held back any more."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as old:
+        assert heard(old) == b"hello\n"
+        link.delay(DELAY_SECONDS)
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as new:
+            assert timed_answer(old) >= 2 * DELAY_SECONDS
+            assert timed_answer(new) >= 2 * DELAY_SECONDS
+            link.restore()
+            assert min(timed_answer(new) for _ in range(5)) < DELAY_SECONDS
+
+
+def test_a_slow_link_keeps_the_order_and_loses_nothing(link: Link, port: int) -> None:
+    """A delay is no limit of speed; what comes after it is over does not overtake what was held back."""
+    lines = [f"{number}\n".encode() for number in range(200)]
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        link.delay(DELAY_SECONDS)
+        started = time.monotonic()
+        for line in lines[:100]:
+            connection.sendall(line)
+        time.sleep(DELAY_SECONDS / 4)  # the link has it then, and holds it
+        link.restore()
+        for line in lines[100:]:
+            connection.sendall(line)
+        with connection.makefile("rb") as answers:
+            assert [next(answers) for _ in lines] == lines
+        assert time.monotonic() - started < 50 * DELAY_SECONDS
+
+
+def test_a_link_can_be_slowed_for_one_process(link: Link, port: int) -> None:
+    """Others are not held back."""
+    other = (
+        f"import socket, time; c = socket.create_connection(('127.0.0.1', {port}))\n"
+        "def answer():\n  began = time.monotonic(); c.sendall(b'hi\\n'); c.recv(9); return time.monotonic() - began\n"
+        "print(min(answer() for _ in range(5)))"
+    )
+    link.delay(DELAY_SECONDS, os.getpid())
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        assert timed_answer(connection) >= 2 * DELAY_SECONDS
+    done = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, check=True, timeout=10)
+    assert float(done.stdout) < DELAY_SECONDS
 
 
 def test_a_closed_link_frees_its_port(link: Link, port: int) -> None:
