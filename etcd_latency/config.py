@@ -125,6 +125,12 @@ class Config:
     """Seconds between two questions, by the name of the probe; 0 is never, what is missing is asked in every run."""
     certificate_days: tuple[float, float]
     """How many days before its end a certificate is worth a warning, and is critical."""
+    derived: bool
+    """Whether facts are derived from what is read."""
+    heartbeat_seconds: float
+    """How often the leader sends heartbeats."""
+    election_seconds: float
+    """After how long without a heartbeat a follower calls an election."""
     warnings: tuple[str, ...]
     """What an operator should know about these options."""
 
@@ -177,6 +183,9 @@ def configure(shared: SharedConfig, instance: InstanceConfig) -> Config:
             "certificate": CERTIFICATE_INTERVAL,
         },
         certificate_days=(instance.certificate_warning_days, instance.certificate_critical_days),
+        derived=instance.derived_metrics,
+        heartbeat_seconds=instance.heartbeat_interval / 1000,
+        election_seconds=instance.election_timeout / 1000,
         warnings=tuple(
             warning for target, site in (members | endpoints).items() for warning in held_back(target, site)
         ),

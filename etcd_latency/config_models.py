@@ -47,6 +47,7 @@ from etcd_latency.option_types import (
     LabelFilters,
     MetricPatterns,
     Metrics,
+    Milliseconds,
     Name,
     PageUrl,
     Patterns,
@@ -62,6 +63,9 @@ from etcd_latency.option_types import (
     expect,
     names_of,
 )
+
+LEAST_HEARTBEATS = 5
+"""How many heartbeat intervals an election time-out has at least: with less etcd does not start (embed/config.go)."""
 
 
 def without_empty(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -280,6 +284,9 @@ class InstanceConfig(HttpOptions, ScrapeOptions):
     alarm_list_interval: SecondsOrNever = 60
     certificate_warning_days: Days = 30
     certificate_critical_days: Days = 7
+    derived_metrics: Flag = True
+    heartbeat_interval: Milliseconds = 100
+    election_timeout: Milliseconds = 1000
     apiserver: ApiServers | None = None
     controller_manager: ControllerManagers | None = None
 
@@ -310,6 +317,17 @@ class InstanceConfig(HttpOptions, ScrapeOptions):
             raise Mistake(
                 f"has `certificate_warning_days` at {self.certificate_warning_days:g}, which is less than "
                 f"`certificate_critical_days` at {self.certificate_critical_days:g}; raise the one or lower the other",
+                show=False,
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _an_election_waits_for_heartbeats(self) -> Self:
+        if self.election_timeout < LEAST_HEARTBEATS * self.heartbeat_interval:
+            raise Mistake(
+                f"has `election_timeout` at {self.election_timeout:g}, which is less than {LEAST_HEARTBEATS} times "
+                f"`heartbeat_interval` at {self.heartbeat_interval:g}, so no etcd would start; write both as its "
+                "flags --election-timeout and --heartbeat-interval have them",
                 show=False,
             )
         return self

@@ -157,6 +157,10 @@ Days = Annotated[
     expect("a number of days, 0 or more; write, for example, 7"),
 ]
 Interval = Annotated[Positive, expect("a number of seconds above 0; write, for example, 15")]
+Milliseconds = Annotated[
+    Positive,
+    expect("a number of milliseconds above 0; write what etcd's flag of this name is set to, without a unit"),
+]
 Kibibytes = Annotated[Positive, expect("a number of KiB above 0; write, for example, 256")]
 Count = Annotated[int, Field(ge=0), BeforeValidator(_number), expect("a whole number, 0 or more")]
 Pattern = Annotated[Text, AfterValidator(_pattern)]

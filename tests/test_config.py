@@ -115,6 +115,21 @@ def test_booleans_written_as_words_arrive_as_booleans() -> None:
     assert http(decided("https://10.0.0.1:2379", tls_verify="t"))["tls_verify"] is True
 
 
+@pytest.mark.parametrize(
+    ("options", "seconds"),
+    [
+        ({}, (0.1, 1.0)),
+        ({"heartbeat_interval": 200}, (0.2, 1.0)),
+        ({"heartbeat_interval": 250, "election_timeout": 2500}, (0.25, 2.5)),
+    ],
+    ids=["of etcd", "as often as may be", "of a cluster far apart"],
+)
+def test_the_time_outs_of_etcd_in_seconds(options: dict[str, float], seconds: tuple[float, float]) -> None:
+    """They are written in milliseconds, as etcd's flags are; five heartbeats in an election time-out are enough."""
+    config = decided(MEMBER, **options)
+    assert (config.heartbeat_seconds, config.election_seconds) == seconds
+
+
 def families(source: str) -> set[str]:
     """All families of a catalogue file, by the names on the page."""
     return {family.exposed for family in catalog.load(source).families}
