@@ -8,10 +8,10 @@ from dataclasses import asdict
 from itertools import groupby
 
 from etcd_latency.catalog import NAMESPACE
+from etcd_latency.model import Level
+from etcd_latency.scoreboard import WORST_FIRST
 from etcd_latency.standalone import Metric, Run, ServiceCheck
 
-STATUS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
-WORST_FIRST = (2, 1, 3, 0)
 COLUMNS = {
     "etcd_member": "=== Series ===",
     "apiserver": "=== Series of API servers ===",
@@ -60,8 +60,8 @@ def as_text(run: Run, *, show_all: bool = False) -> str:
 
 
 def _service_checks(checks: Sequence[ServiceCheck]) -> Iterator[str]:
-    for check in sorted(checks, key=lambda check: (WORST_FIRST.index(check.status), check.name, check.tags)):
-        yield f"  {STATUS[check.status]:8}  {check.name}  {' '.join(check.tags)}"
+    for check in sorted(checks, key=lambda check: (WORST_FIRST.index(Level(check.status)), check.name, check.tags)):
+        yield f"  {Level(check.status).name:8}  {check.name}  {' '.join(check.tags)}"
         if check.message:
             yield f"            {check.message}"
 
