@@ -27,7 +27,10 @@ class Workers:
 
         Raises `RuntimeError` where the system gives no more threads.
         """
-        worker = self._idle.pop() if self._idle else _Worker(self._idle)
+        try:
+            worker = self._idle.pop()
+        except IndexError:  # to look first would be one moment too early: they leave by themselves
+            worker = _Worker(self._idle)
         worker.orders.put((name, work, arguments))
 
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import requests
 from datadog_checks.base.utils import tls
 from datadog_checks.base.utils.http import RequestsWrapper
+from requests.utils import get_netrc_auth
 
 MOST_PREPARED = 16
 """How many addresses of one target are asked for over and over."""
@@ -90,8 +91,8 @@ def _once_for_each_origin(merge: Callable[..., Any]) -> Callable[..., dict[str, 
 def _prepared_once(session: requests.Session) -> Callable[[requests.Request], requests.PreparedRequest]:
     """requests puts the same GET together anew before each page, a tenth of a scrape.
 
-    What is sent depends on nothing but the address and the headers, unless there is a cookie, or a user: some kinds of
-    authentication sign each request.
+    What is sent depends on nothing but the address, the headers and the user in `~/.netrc`, which may be another one
+    now, unless there is a cookie, or a user in the options: some kinds of authentication sign each request.
     """
     known: dict[tuple[Any, ...], requests.PreparedRequest] = {}
     prepare = session.prepare_request
@@ -100,7 +101,8 @@ def _prepared_once(session: requests.Session) -> Callable[[requests.Request], re
         more = (request.data, request.json, request.files, request.params, request.cookies, request.auth, session.auth)
         if request.method != "GET" or any(more) or session.cookies:
             return prepare(request)
-        key = request.url, *request.headers.items()
+        user = get_netrc_auth(request.url) if session.trust_env else None
+        key = request.url, user, *request.headers.items()
         if key not in known:
             if len(known) == MOST_PREPARED:
                 known.clear()  # the headers may hold a token, which is another one now and then

@@ -502,7 +502,7 @@ def test_the_page_is_what_was_made_of_it(serve: Serve) -> None:
 
     def digest(whole: Page) -> Page:
         shown.append((whole.body, whole.size))
-        return Page(b"", whole.content_type, whole.size, whole.taken, [1.0])
+        return Page(b"", whole.content_type, whole.size, whole.taken, numbers=[1.0])
 
     got = taking(serve(page(b"etcd_x 1\n")), Turns(), digest=digest).page()
     assert shown == [(b"etcd_x 1\n", 9)]

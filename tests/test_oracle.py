@@ -109,7 +109,8 @@ class Ours:
 
     def scrape(self, answer: Page | Failure) -> None:
         assert isinstance(self.scraper, PageScraper)
-        self.scraper.submit(answer)
+        # As the check does: in the thread that fetched a page, numbers are taken out of it if its lines are known.
+        self.scraper.submit(answer if isinstance(answer, Failure) else self.scraper.digested(answer))
 
     def outcome(self, answer: Page | Failure) -> Outcome:
         """Scrape; whatever base raises is a refusal, of ours only what a run expects."""

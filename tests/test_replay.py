@@ -7,6 +7,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -14,14 +15,16 @@ import pytest
 from datadog_checks.base import AgentCheck
 from datadog_checks.base.stubs.aggregator import AggregatorStub
 
+from etcd_latency.errors import BadPage
 from etcd_latency.model import Target
-from etcd_latency.scrape import PageScraper
+from etcd_latency.scrape import PageScraper, lines, replay
 from etcd_latency.scrape.replay import Note, Replay, Route, Submitter, Tape, Way, batches
 from tests.conftest import MakeCheck
 from tests.test_scrape import page
 
 COUNT, GAUGE = Way(3, "x.count", counts=True), Way(0, "x.total", counts=False)
 URL = "https://10.0.0.1:2379"
+GOOD = "# TYPE etcd_server_has_leader gauge\netcd_server_has_leader 1\n"
 
 Submission = tuple[Way, float, list[str]]
 
@@ -383,3 +386,46 @@ def test_what_is_replayed_is_what_base_submits(kind: str, make_check: MakeCheck,
             found.append(sorted(submitted_names(stubs)))
     assert found[:3] == found[3:]
     assert all(found)
+
+
+@pytest.mark.parametrize("extra", ["own_thing", "^own_", {"own_thing": {"type": "native_dynamic"}}], ids=str)
+@pytest.mark.parametrize("first", ["counter", "histogram", "untyped"])
+def test_no_member_decides_for_the_others(
+    first: str, extra: Any, make_check: MakeCheck, aggregator: AggregatorStub
+) -> None:
+    """What a member declares oddly, and shows before all others, is odd with that member only."""
+    odd, plain = (f"{GOOD}# TYPE own_thing {kind}\nown_thing 5\n" for kind in (first, "gauge"))
+    check = make_check({"url": URL, "name": "m1"}, {"url": f"{URL}1", "name": "m2"}, extra_metrics=[extra])
+    for _ in range(3):
+        aggregator.reset()
+        for scraper, text in zip(check.scrapers.values(), (odd, plain), strict=True):
+            with suppress(BadPage):  # base refuses some of what is odd
+                scraper.submit(page(text))
+        (found,) = (one for one in aggregator.metrics("etcd_latency.own_thing") if "etcd_member:m2" in one.tags)
+        assert (found.type, found.value) == (aggregator.GAUGE, 5)
+
+
+def test_members_share_what_is_the_same_for_all(make_check: MakeCheck) -> None:
+    """Two hundred members need no more of base's transformers than one."""
+    check = make_check({"url": URL, "name": "m1"}, {"url": f"{URL}1", "name": "m2"}, extra_metrics=["own_thing"])
+    first, second = (scraper.metric_transformer.transformer_data for scraper in check.scrapers.values())
+    assert first.keys() == second.keys()
+    assert {name for name in first if first[name] is not second[name]} == {"own_thing"}
+
+
+@pytest.mark.parametrize("long", ['{long}="a",b="c"', 'a="{long}",b="c"', 'a="c",{long}="{long}"'])
+def test_long_labels_do_not_stay(long: str, make_check: MakeCheck, aggregator: AggregatorStub) -> None:
+    """They are submitted; once the page has others they are held by nobody, not even by what all members share."""
+    (scraper,) = make_check(URL, extra_metrics=["own_thing", "own_seconds"]).scrapers.values()
+    for number in range(3):
+        aggregator.reset()
+        labels = long.format(long=f"l{number}" + "x" * 5000)
+        text = f"{GOOD}# TYPE own_thing gauge\nown_thing{{{labels}}} 5\n"
+        scraper.submit(page(f'{text}# TYPE own_seconds histogram\nown_seconds_bucket{{{labels},le="1"}} 6\n'))
+        scraper.tags_of("own_seconds", (("a", f"l{number}" + "x" * 5000),))
+        assert [one.value for one in aggregator.metrics("etcd_latency.own_thing")] == [5]
+    caches = (replay._shared, lines._shared, lines._kind_and_order)
+    held = words_in(*(one for cache in caches for one in gc.get_referents(cache)))
+    assert any("etcd_server_has_leader" in word for word in held)
+    assert not [word for word in held if "x" * 5000 in word]
+    assert not scraper._known_tags

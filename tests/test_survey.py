@@ -130,7 +130,7 @@ def test_a_thread_that_cannot_start_is_no_dead_lane(
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patched:
-        patched.setattr("etcd_latency.fetch.threading.Thread.start", refuse)
+        patched.setattr("etcd_latency.workers.threading.Thread.start", refuse)
         with pytest.raises(Exception, match="the Agent may not start a thread"):
             check.check({})
     aggregator.reset()

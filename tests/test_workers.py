@@ -70,3 +70,15 @@ def test_an_order_that_comes_as_a_thread_gives_up_is_done(monkeypatch: pytest.Mo
     monkeypatch.setattr(workers, "IDLE_SECONDS", 0.00001)
     one, answers = Workers(), queue.SimpleQueue[tuple[str, int]]()
     assert [ask(one, str(number), answers)[0] for number in range(1000)] == [str(number) for number in range(1000)]
+
+
+def test_a_thread_that_leaves_the_moment_it_is_wanted_is_replaced() -> None:
+    """Whoever looked first, and took then, would find nobody."""
+
+    class Deserted(list[object]):
+        def __bool__(self) -> bool:
+            return True
+
+    one, answers = Workers(), queue.SimpleQueue[tuple[str, int]]()
+    one._idle = Deserted()  # type: ignore[assignment]
+    assert ask(one, "a", answers)[0] == "a"

@@ -6,7 +6,7 @@ steady      the same for a whole page that comes again
 replay      what base would submit of a series, learnt once, with each page's value
 totals      many series of a counter as one, over restarts; `sums`: so are families of a catalogue
 families    a family of a page: replayed, left to base, or wanted by nobody
-scraper     joins these to base's scraper, which reads what is not written as usual
+scraper     joins these to base's scraper, which reads what is not written as usual (`rest`)
 member, kubernetes
             what is special about the pages of each
 """

@@ -21,8 +21,10 @@ from etcd_latency.catalog import Catalogue, Forward, Labels
 from etcd_latency.model import Target
 from etcd_latency.scrape.blocks import Block, Cutter
 from etcd_latency.scrape.families import Family, Unreplayable
+from etcd_latency.scrape.lines import Column
 from etcd_latency.scrape.replay import Note
-from etcd_latency.scrape.scraper import Origin, PageScraper, observed
+from etcd_latency.scrape.rest import observed
+from etcd_latency.scrape.scraper import Origin, PageScraper
 from etcd_latency.scrape.sums import Combined, Levels, Summed
 
 
@@ -65,6 +67,11 @@ class SummingScraper(PageScraper):
     def left_out(self) -> int:
         """How many values of the last page were no numbers that can be combined."""
         return sum(combined.left_out for combined in self._counting())
+
+    def observed(self) -> dict[str, Column]:
+        """The histograms of the last page as they are summed, for a series of them has no tags of its own."""
+        counting = (combined for combined in self._counting() if combined.family.kind == "histogram")
+        return {combined.family.exposed: combined.summed() for combined in counting}
 
     def cutter(self) -> Cutter:
         """A cutter for one page of this server: it keeps what the catalogue, base or a user's option reads."""

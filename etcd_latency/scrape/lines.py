@@ -90,7 +90,7 @@ class Orders:
 
     def check(self, labels: Iterable[str]) -> None:
         """Raise `Irregular` where these stand in another order than before, or lines have too many kinds of them."""
-        kind, order = _kind_and_order(tuple(labels))
+        kind, order = kind_and_order(tuple(labels))
         if len(order) > 1:
             self._seen = self._seen or {}
             first = self._seen.setdefault(kind, order)
@@ -302,9 +302,14 @@ def head(found: Sample) -> bytes:
     return (f"{found.name}{{{labels}}} " if labels else f"{found.name} ").encode()
 
 
+def kind_and_order(labels: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
+    """What lines may have in common, and in which order it stands; shared by all that have it."""
+    is_short = sum(map(len, labels)) < LONGEST_SHARED_BYTES
+    return _kind_and_order(labels) if is_short else (frozenset(labels), labels)
+
+
 @lru_cache(maxsize=1024)
 def _kind_and_order(labels: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...]]:
-    """What lines may have in common, and in which order it stands; shared by all that have it."""
     return frozenset(labels), labels
 
 

@@ -19,6 +19,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from datadog_checks.base import AgentCheck
 from datadog_checks.base.checks import base
+from datadog_checks.base.checks.openmetrics.v2.transform import DEFAULT_METRIC_TYPE
 
 from etcd_latency.scrape.ends import Middle, middle
 
@@ -26,6 +27,10 @@ Key = TypeVar("Key", bound=Hashable)
 
 REPLAYED = {"gauge", "counter", "counter_gauge", "histogram", "summary", "rate", "native", "native_dynamic"}
 """Base's types of metrics whose submissions depend on a sample's value in nothing but the value itself."""
+
+
+Transformer = tuple[str, Callable[..., None]]
+"""A type of base's, and what does it."""
 
 
 class Way(NamedTuple):
@@ -49,9 +54,22 @@ Tags = tuple[str, ...]
 """What base has as a list: it is shared, so that nobody may change it. The Agent takes any sequence."""
 
 
+LONGEST_KNOWN_LETTERS = 1024
+"""Tags of any length are submitted, but what is kept of them after their page must not fill the memory."""
+
+
+def are_short(tags: Iterable[str]) -> bool:
+    """Whether these may be kept when they are not on a page any more."""
+    return sum(map(len, tags)) <= LONGEST_KNOWN_LETTERS
+
+
+def shared(tags: Tags) -> Tags:
+    """The same tags for all series that have them; each tag is one of other series, and of other members, too."""
+    return _shared(tags) if are_short(tags) else tags
+
+
 @lru_cache(maxsize=4096)
 def _shared(tags: Tags) -> Tags:
-    """The same tags for all series that have them; each tag is one of other series, and of other members, too."""
     return tuple(map(sys.intern, tags))
 
 
@@ -95,7 +113,7 @@ class Tape:
         if self._check.should_send_metric(full):
             tags = self._check._normalize_tags_type(how["tags"] or [], metric_name=full)  # noqa: SLF001 - likewise
             counts = how.get("flush_first_value", False)
-            self._notes.append(Note(_way(kind, full, counts=counts), _shared(tuple(tags))))
+            self._notes.append(Note(_way(kind, full, counts=counts), shared(tuple(tags))))
 
 
 class Submitter:
@@ -111,6 +129,12 @@ class Submitter:
     def submit(self, way: Way, values: Sequence[float], tags: Iterable[Tags]) -> None:
         """Submit values, each with its tags; what is no number, or endless, is left out, as base does."""
         self._submit(way.kind, [way.name] * len(values), values, tags, counts=way.counts)
+
+    def submit_one(self, note: Note, value: float) -> None:
+        """The same of one value."""
+        (kind, name, counts), tags = note
+        if isfinite(value):
+            self._to(self._check, self._id, kind, name, value, tags, "", counts and self._flush)
 
     def submit_batch(self, batch: Batch, values: Sequence[float]) -> None:
         """The same of many families; `values` are those of all lines."""
@@ -225,3 +249,11 @@ class Replay(Generic[Key]):
         """Submit the values of the series that were arranged."""
         for route in self._routes:
             submitter.submit(route.way, route.of(values), route.tags)
+
+
+def share(known: Mapping[str, Transformer], own: dict[str, Transformer]) -> None:
+    """Put what is known in the place of what is its like.
+
+    Not what is native: base decides by the first page what such a family is, and another member's may differ.
+    """
+    own |= {name: known[name] for name, (kind, _) in own.items() if kind != DEFAULT_METRIC_TYPE}

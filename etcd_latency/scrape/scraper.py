@@ -27,16 +27,17 @@ from prometheus_client.samples import Sample
 
 from etcd_latency.errors import BadPage, TargetError
 from etcd_latency.model import Failure, Page, Target
-from etcd_latency.scrape import lines
 from etcd_latency.scrape.blocks import Block, blocks
 from etcd_latency.scrape.families import Declared, Family, Learn, Replayed, Unreplayable, Unwanted
 from etcd_latency.scrape.lines import NO_VALUES, Column, Heads, Irregular, Orders, Text, Values
-from etcd_latency.scrape.replay import REPLAYED, Batch, Note, Submitter, Tape, batches
-from etcd_latency.scrape.steady import Part, Steady
+from etcd_latency.scrape.replay import REPLAYED, Batch, Note, Submitter, Tape, are_short, batches, share, shared
+from etcd_latency.scrape.rest import apart, distinct, merged, observed
+from etcd_latency.scrape.steady import Observed, Part, Steady
 
-TOLD_WHEN_CREATED = {"counter", "histogram", "summary"}
-"""Kinds of families in which OpenMetrics has samples that tell when a series began; base would submit that moment,
-too, as a count."""
+MOST_KNOWN_TAGS = 1024
+"""Of how many histograms of one member it is known what their tags are."""
+
+Labels = tuple[tuple[str, str], ...]
 
 PROMETHEUS_NAME = re.compile("[a-zA-Z_:][a-zA-Z0-9_:]*")
 
@@ -69,7 +70,7 @@ class PageScraper(OpenMetricsScraper):
         origin: Origin = MEMBER,
         sibling: PageScraper | None = None,
     ) -> None:
-        """`options` are base's; a sibling has the same ones, so that what base makes of them is needed once."""
+        """`options` are base's; a sibling has the same ones, so that most of what base makes of them is needed once."""
         self.tape: Tape = sibling.tape if sibling else Tape(check)
         # Base's own endpoint tag would be the page's URL; a target brings all of its tags along.
         super().__init__(
@@ -77,7 +78,7 @@ class PageScraper(OpenMetricsScraper):
             {**options, "openmetrics_endpoint": target.page_url, "tags": list(target.tags), "tag_by_endpoint": False},
         )
         if sibling:
-            self.metric_transformer = sibling.metric_transformer
+            share(sibling.metric_transformer.transformer_data, self.metric_transformer.transformer_data)
         self.check = check
         self.http = None  # type: ignore[assignment]  # pages come from elsewhere, and a session takes room
         self.answer: Page | Failure | None = None
@@ -87,9 +88,11 @@ class PageScraper(OpenMetricsScraper):
         self._heads: list[Heads | None] = []
         self._steady: Steady | None = None
         self._batches: list[Batch] = []
+        self._where: dict[str, tuple[Heads, slice]] = {}
         self._numbers: Values | None = None
         """Those of the last page line by line, if it is known as a whole."""
         self._read_by_base: dict[str, Column] = {}
+        self._known_tags: dict[tuple[str, Labels], tuple[str, ...] | None] = {}
         self._tagged = self.tags
         self._text = b""
         self._base_reads_all = False
@@ -136,10 +139,32 @@ class PageScraper(OpenMetricsScraper):
             return page
         return page if numbers is None else replace(page, body=b"", numbers=numbers, reader=self)
 
-    def observed(self) -> dict[str, Column]:
+    def tags_of(self, family: str, labels: Labels) -> tuple[str, ...] | None:
+        """The tags of a series, as what is submitted of it has them; None where nothing of it is."""
+        if self._base_reads_all:
+            self._known_tags.clear()  # they may be others on every page
+        key = family, labels
+        if key in self._known_tags:
+            return self._known_tags[key]
+        found = self._tags_of(family, labels)
+        if are_short(text for label in labels for text in label):
+            if len(self._known_tags) == MOST_KNOWN_TAGS:
+                self._known_tags.clear()
+            self._known_tags[key] = found
+        return found
+
+    def _tags_of(self, family: str, labels: Labels) -> tuple[str, ...] | None:
+        metric = Metric(family, "", "gauge")
+        metric.samples = [Sample(family, dict(labels), 1.0)]
+        data = self.generate_sample_data(self._prepared(metric))
+        return next((shared(tuple(tags)) for _, tags, _ in data), None)
+
+    def observed(self) -> Mapping[str, Column]:
         """The numbers of the last page, by family; names are those in the option `metrics`."""
-        found = {self._name(name): column for name, column in self._columns() if column.values}
-        return found | self._read_by_base
+        if self._numbers is not None:
+            return Observed(self._where, self._numbers)
+        found = {self._name(name): family.column for (name, _), family in self._families.items()}
+        return {name: column for name, column in found.items() if column.values} | self._read_by_base
 
     def parse_metrics(self) -> Iterator[Metric]:
         """What base reads: of most pages a few families, or none."""
@@ -178,16 +203,6 @@ class PageScraper(OpenMetricsScraper):
             for batch in self._batches:
                 submitter.submit_batch(batch, self._numbers)
 
-    def _columns(self) -> Iterator[tuple[bytes, Column]]:
-        """The families of the last page that base has not read."""
-        families = {name: family for (name, _), family in self._families.items()}
-        if self._numbers is None or self._steady is None:
-            yield from ((name, family.column) for name, family in families.items())
-            return
-        replayed = ((name, family) for name, family in families.items() if isinstance(family, Replayed))
-        for (name, family), place in zip(replayed, self._steady.places, strict=True):
-            yield name, Column(family.column.heads, self._numbers[place])
-
     def _submitting(self) -> Iterable[Family]:
         """The families whose numbers are submitted."""
         return self._families.values()
@@ -222,6 +237,7 @@ class PageScraper(OpenMetricsScraper):
         """Have all series learnt anew whose tags may be others now."""
         if self._is_outdated():
             self._families, self._steady, self._tagged = {}, None, self.tags
+            self._known_tags = {}
 
     def _read(self, page: bytes) -> bytes:
         """Take in the families of a page; give back the text of those that base must read."""
@@ -251,14 +267,21 @@ class PageScraper(OpenMetricsScraper):
             )
             with suppress(Irregular):
                 self._steady = Steady(parts)
-                self._numbers = self._steady.values
-                replayed = [family for family in families if isinstance(family, Replayed)]
-                its_routes = zip(self._steady.places, replayed, strict=True)
-                routes = ((place, route) for place, family in its_routes for route in family.routes)
-                self._batches = batches(routes, self._steady.size)
-                for family in replayed:
-                    family.column = Column(family.column.heads, NO_VALUES)
+                self._take_over(self._steady)
         self._heads = heads
+
+    def _take_over(self, steady: Steady) -> None:
+        """From now on the numbers of all families are kept together."""
+        replayed = {name: family for (name, _), family in self._families.items() if isinstance(family, Replayed)}
+        its_places = list(zip(steady.places, replayed.values(), strict=True))
+        routes = ((place, route) for place, family in its_places for route in family.routes)
+        self._batches = batches(routes, steady.size)
+        heads = (family.column.heads for family in replayed.values())
+        self._where = dict(zip(map(self._name, replayed), zip(heads, steady.places, strict=True), strict=True))
+        self._where = {name: where for name, where in self._where.items() if where[0].texts}
+        self._numbers = steady.values
+        for family in replayed.values():
+            family.column = Column(family.column.heads, NO_VALUES)
 
     def _take(self, page: bytes, its: Sequence[Block], known: Mapping[tuple[bytes, bytes], Family]) -> None:
         """Take in one family."""
@@ -343,31 +366,3 @@ class PageScraper(OpenMetricsScraper):
     def _name(self, family: bytes) -> str:
         """What base's parser and options call a family."""
         return family.decode("utf-8", errors="replace").removeprefix(self.raw_metric_prefix)
-
-
-def apart(texts: Iterable[bytes]) -> bytes:
-    """Parts of a page as one that has them in different places: two of one family may differ in what they declare."""
-    return b"".join(text.removesuffix(b"\n") + b"\n# TYPE _ gauge\n" for text in texts)
-
-
-def merged(metrics: Iterable[Metric]) -> list[Metric]:
-    """A page's families, each once, also one that the page has in several places."""
-    found: dict[tuple[str, str], Metric] = {}
-    for metric in metrics:
-        first = found.setdefault((metric.name, metric.type), metric)
-        if first is not metric:
-            first.samples += metric.samples
-    return list(found.values())
-
-
-def distinct(metric: Metric) -> list[Sample]:
-    """A family's samples, no series twice: of one that is, the last counts, as for the Agent."""
-    series = {(sample.name, frozenset(sample.labels.items())): sample for sample in metric.samples}
-    if metric.type in TOLD_WHEN_CREATED:
-        return [sample for sample in series.values() if not sample.name.endswith("_created")]
-    return list(series.values())
-
-
-def observed(samples: Sequence[Sample]) -> Column:
-    """What base's parser has read, as if it had been read here."""
-    return Column(Heads([lines.head(sample) for sample in samples]), [sample.value for sample in samples])

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import compress, repeat
 from typing import NamedTuple
 
 from etcd_latency.scrape import lines
-from etcd_latency.scrape.lines import Heads, Values
+from etcd_latency.scrape.lines import Column, Heads, Values
 
 FIXED, UNWANTED, WANTED = range(3)
 """A line without a value; one with a value that nobody wants; one with a value that somebody wants."""
@@ -82,3 +82,26 @@ class Steady:
         for line in changed:
             self._lines[line] = lines.kept(found[line])
         return self.values
+
+
+class Observed(Mapping[str, Column]):
+    """The numbers of a page that is known as a whole, by family; each is cut out when somebody asks for it."""
+
+    __slots__ = ("_values", "_where")
+
+    def __init__(self, where: Mapping[str, tuple[Heads, slice]], values: Values) -> None:
+        self._where = where
+        self._values = values
+
+    def __getitem__(self, name: str) -> Column:
+        heads, place = self._where[name]
+        return Column(heads, self._values[place])
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._where
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._where)
+
+    def __len__(self) -> int:
+        return len(self._where)

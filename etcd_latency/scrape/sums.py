@@ -14,7 +14,7 @@ from prometheus_client.samples import Sample
 from etcd_latency import catalog
 from etcd_latency.catalog import Labels
 from etcd_latency.scrape import lines
-from etcd_latency.scrape.lines import NO_LINES, Column, Irregular, Known, Orders, Text
+from etcd_latency.scrape.lines import NO_LINES, Column, Heads, Irregular, Known, Orders, Text
 from etcd_latency.scrape.replay import Note, Replay, Submitter
 from etcd_latency.scrape.totals import COUNT, SUM, VALUE, Group, Line, Part, Slot, Totals, level, numbered
 
@@ -50,6 +50,7 @@ class Combined(ABC):
         self.left_out = 0
         """How many values of the last page were no numbers that can be combined."""
         self.slots: list[Slot] = []
+        self._summed: tuple[list[Slot], Heads] = [], NO_LINES.heads
         self.values: Sequence[float] = []
         self._orders = Orders()
         self.relearn()
@@ -94,6 +95,17 @@ class Combined(ABC):
         """Submit what there is."""
         self._replay.arrange(self.slots)
         self._replay.submit(self.values, submitter)
+
+    def summed(self) -> Column:
+        """What there is as lines of a page."""
+        if self._summed[0] is not self.slots:
+            self._summed = self.slots, Heads(list(map(self._head, self.slots)))
+        return Column(self._summed[1], self.values)
+
+    def _head(self, slot: Slot) -> bytes:
+        """Rendered once, for there may be 24,000."""
+        slot.head = slot.head or lines.head(self._rendered(slot))
+        return slot.head
 
     def metric(self) -> Metric:
         """What there is as base's parser would give it."""

@@ -54,11 +54,13 @@ class Line(NamedTuple):
 class Slot:
     """What there is one total of; itself and nothing else, so that it is quickly found."""
 
-    __slots__ = ("group", "part")
+    __slots__ = ("group", "head", "part")
 
     def __init__(self, group: Group, part: Part) -> None:
         self.group = group
         self.part = part
+        self.head = b""
+        """What its line would begin with, once somebody has asked."""
 
 
 class Group:
