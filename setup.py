@@ -5,6 +5,7 @@ configuration stands at the top level, for readers, and the Agent's installer wa
 """
 
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import setup
@@ -15,9 +16,14 @@ VERSION = re.search(r'__version__ = "(.+)"', (ROOT / "etcd_latency/__about__.py"
 
 
 class BuildWithExample(build_py):
-    """Carries `conf.yaml.example` to where `agent integration install` copies it from."""
+    """Carries `conf.yaml.example` to where `agent integration install` copies it from.
+
+    What an earlier build left is cleared away first: a module that was moved since would be packed, too.
+    """
 
     def run(self):
+        if not self.editable_mode:
+            shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
         if self.editable_mode:
             return
@@ -40,7 +46,9 @@ setup(
         "etcd_latency",
         "etcd_latency.catalog",
         "etcd_latency.derive",
+        "etcd_latency.derive.diagnosis",
         "etcd_latency.probes",
+        "etcd_latency.scoreboard",
         "etcd_latency.scrape",
         "datadog_checks.etcd_latency",
     ],

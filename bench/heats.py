@@ -16,6 +16,7 @@ Heat = Callable[[Stage, int], Results]
 
 OURS = "default"
 OURS_BUCKETS = "buckets"
+OURS_DERIVED = "default, with derived metrics"
 OURS_TAG = "resource_tag, buckets"
 OURS_IDENTITY = "default, identity"
 OURS_TAG_IDENTITY = "resource_tag, buckets, identity"
@@ -50,6 +51,7 @@ def etcd_page(stage: Stage, rounds: int) -> Results:
         {
             OURS_BUCKETS: Contestant(partial(peers.ours, client, [url], collect_histogram_buckets=True), 900),
             OURS: Contestant(partial(peers.ours, client, [url]), 400),
+            OURS_DERIVED: Contestant(partial(peers.ours, client, [url], derived_metrics=True), 400),
             OFFICIAL: Contestant(partial(peers.official, client, url), 900),
             V2: Contestant(partial(peers.modern, client, url), 900),
             V2_TUNED: Contestant(partial(peers.tuned, client, url), 900),
@@ -222,7 +224,7 @@ def full_runs(stage: Stage, rounds: int) -> Results:
     cluster = stage.cluster
     client = Credentials.of(cluster.pki, cluster.client)
     urls = [member.client_url for member in cluster.members]
-    everything = Contestant(partial(peers.ours, client, urls, probes=True), 1_200)
+    everything = Contestant(partial(peers.ours, client, urls, probes=True, derived_metrics=True), 1_200)
     return measure.race({FULL_CPU: everything}, rounds) | measure.race(
         {FULL_CLOCK: everything}, rounds, time.perf_counter
     )

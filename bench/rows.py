@@ -96,8 +96,10 @@ FASTER, SHARE, VALUE, EXTRA = Compare.FASTER, Compare.SHARE, Compare.VALUE, Comp
 ROWS = (
     Row("etcd", ETCD, heats.OURS_BUCKETS, heats.OFFICIAL, FASTER, must=8, aim=12),
     Row("etcd", ETCD, heats.OURS, heats.OFFICIAL, FASTER),
+    Row("etcd", ETCD, heats.OURS_DERIVED, heats.OFFICIAL, FASTER),
     Row("etcd", ETCD, heats.OURS_BUCKETS, heats.GET_IDENTITY, SHARE, must=2.0, aim=1.5),
     Row("etcd", ETCD, heats.OURS, heats.GET_IDENTITY, SHARE),
+    Row("etcd", ETCD, heats.OURS_DERIVED, heats.GET_IDENTITY, SHARE),
     Row("etcd", ETCD, heats.OURS_BUCKETS, heats.GET_GZIP, SHARE),
     Row("etcd", ETCD, heats.OURS_BUCKETS, heats.V2, FASTER),
     Row("etcd", ETCD, heats.OURS_BUCKETS, heats.V2_TUNED, FASTER),

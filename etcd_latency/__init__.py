@@ -7,7 +7,8 @@ A run, from left to right; nothing points back:
               `fetch` side by side under one deadline; a failure is a value
     probes    one question per file, through `client` (base's `wrapper`, `body`) and etcd's `gateway`
     scrape    page text -> metrics under the names of `catalog`; base's OpenMetrics V2 decides once for each series
-    derive    what the answers mean: pure functions
+    derive    what the answers mean, up to the diagnosis: pure functions
+    analysis  keeps what `derive` compares from run to run; `views`, `verdicts`, `boards`: what goes in, comes out
     findings  what becomes of them: gauges, service checks, events, which `submit` hands to the Agent
     check     the Agent's shell that runs these in turn; `cli` runs it without an Agent
 """

@@ -13,16 +13,19 @@ from datadog_checks.base import AgentCheck
 from datadog_checks.base.checks.openmetrics.v2.base import OpenMetricsBaseCheckV2
 
 from etcd_latency import catalog, findings
+from etcd_latency.analysis import Analysis
 from etcd_latency.config import Config, base_reads_options, configure
 from etcd_latency.config_models import InstanceConfig, SharedConfig, without_empty
 from etcd_latency.derive import agreement
+from etcd_latency.derive.pages import Reading
 from etcd_latency.errors import NothingReached, TargetError
 from etcd_latency.journal import Journal
 from etcd_latency.model import Failure, Key, Page, Target
 from etcd_latency.probes import MEMBER_LIST, PAGE, STATUS
 from etcd_latency.schedule import Schedule
+from etcd_latency.scoreboard import Board
 from etcd_latency.scrape import MemberScraper, SummingScraper
-from etcd_latency.submit import submit
+from etcd_latency.submit import Desk
 from etcd_latency.survey import Survey
 
 
@@ -47,6 +50,7 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         self._secrets: set[str] = set()
         self._page_taken: dict[Target, float] = {}
         self._standing: agreement.Standing = {}
+        self._desk = Desk(self)
 
     def configure_scrapers(self) -> None:
         """Decide, before the first run, all that does not change from run to run."""
@@ -60,8 +64,11 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         members = self._survey.members()
         self._submit_members(members)
         self._submit_cluster(members)
+        if self._config.derived:
+            self._desk.submit(self._analysis.cluster(members))
         self._survey.wait_for_the_rest()
         self._submit_endpoints()
+        self._analysis.end()
         self._tell_failures((*members, *self._config.endpoints))
 
     def load_configuration_models(self, package_path: str | None = None) -> None:
@@ -92,6 +99,7 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         schedule = Schedule(config, cutters, self.log, self._keep_secret, self._digest)
         schedule.keep((*config.members, *config.endpoints))
         self._survey = Survey(config, schedule)
+        self._analysis = Analysis(config, self._survey)
         for warning in config.warnings:
             self.warning("%s", warning)
 
@@ -127,49 +135,61 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         # Who was found, or is called otherwise since, has other tags and so another scraper.
         scrapers = {target: self.scrapers.get(target) or self._member_scraper(target) for target in members}
         self._scrape_with(scrapers | {target: self.scrapers[target] for target in self._config.endpoints})
+        self._analysis.begin()
         for target, scraper in scrapers.items():
             scraper.peers = peers
-            self._submit_page(target)
+            reading = self._submit_page(target)
+            if self._config.derived:
+                self._desk.submit(self._analysis.member(target, reading, scraper.tags_of))
             if scraper.ghosts is not None:
-                submit(self, findings.ghosts(target, scraper.ghosts))
+                self._desk.submit(findings.ghosts(target, scraper.ghosts))
             if self._config.probes:
-                submit(
-                    self,
-                    findings.member(target, self._survey.answers, self._survey.latest, self._survey.directory.name_of),
-                )
+                survey = self._survey
+                self._desk.submit(findings.member(target, survey.answers, survey.latest, survey.directory.name_of))
                 self._submit_what_holds_for_all(target)
 
     def _submit_endpoints(self) -> None:
         for target in self._config.endpoints:
-            self._submit_page(target)
-            submit(self, findings.endpoint(target, self._survey.answers))
+            reading = self._submit_page(target)
+            if reading and self._config.derived:
+                self._desk.submit(self._analysis.endpoint(target, reading, self.scrapers[target].tags_of))
+            self._desk.submit(findings.endpoint(target, self._survey.answers))
             newest = self._survey.answers.value(target, PAGE)
             if newest:
                 self._page_taken[target] = newest.taken
             if target in self._page_taken:
-                submit(self, findings.page_age(target, time.monotonic() - self._page_taken[target]))
+                self._desk.submit(findings.page_age(target, time.monotonic() - self._page_taken[target]))
             self._submit_what_holds_for_all(target)
 
     def _submit_what_holds_for_all(self, target: Target) -> None:
-        submit(self, findings.probes(target, self._survey.questions(target), self._survey.answers))
-        submit(self, findings.certificates(target, self._survey.latest, time.time(), self._config.certificate_days))
+        self._desk.submit(findings.probes(target, self._survey.questions(target), self._survey.answers))
+        self._desk.submit(
+            findings.certificates(target, self._survey.latest, time.time(), self._config.certificate_days)
+        )
 
-    def _submit_page(self, target: Target) -> None:
-        """Submit the page's metrics, and whether there was a page that could be read."""
+    def _submit_page(self, target: Target) -> Reading | None:
+        """Submit the page's metrics, and whether there was a page that could be read; give its numbers."""
         page = self._survey.answers.of(target, PAGE)
         if page is None:
-            return  # it may take until the next run, or is not wanted
+            return None  # it may take until the next run, or is not wanted
+        # Who has another name since the page came has another scraper, too, from the next page on.
+        scraper = self.scrapers[target] if isinstance(page, Failure) else page.reader or self.scrapers[target]
+        reading = None
         try:
-            # Who has another name since the page came has another scraper, too, from the next page on.
-            scraper = self.scrapers[target] if isinstance(page, Failure) else page.reader or self.scrapers[target]
             scraper.submit(page if isinstance(page, Failure) else page.unpacked())
         except TargetError as error:
             self.log.debug("%s", self.sanitize("".join(traceback.format_exception(error))))
             page = Failure(error)
-        else:
-            page = page if isinstance(page, Failure) else replace(page, body=b"", numbers=None, reader=None)
+        if not isinstance(page, Failure):
+            reading = Reading(scraper.observed(), page.taken)
+            page = replace(page, body=b"", numbers=None, reader=None)
         self._survey.answers.put(target, PAGE, page)
-        submit(self, findings.page(target, page))
+        self._desk.submit(findings.page(target, page))
+        return reading
+
+    def board(self) -> Board | None:
+        """What an operator is shown of the last run; None while no member gave two pages that can be compared."""
+        return self._analysis.board()
 
     def _submit_cluster(self, members: Sequence[Target]) -> None:
         """Compare what members say; tell an operator when they begin or cease to differ."""
@@ -183,8 +203,8 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         self._standing, told = agreement.news(self._standing, found)
         if agreement.is_in_doubt(self._standing, "member_list"):
             self._survey.ask_again(MEMBER_LIST)  # before lists are said to differ, newer ones must, too
-        submit(self, findings.cluster(tags, found, directory.roster))
-        submit(self, (findings.news(self._config.cluster, tags, one) for one in told))
+        self._desk.submit(findings.cluster(tags, found, directory.roster))
+        self._desk.submit(findings.news(self._config.cluster, tags, one) for one in told)
         self._tell_version(status.version for status in known.values())
 
     @AgentCheck.metadata_entrypoint

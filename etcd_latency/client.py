@@ -121,6 +121,7 @@ class Client:
         """GET the metrics page; raise `TargetError` where there is none."""
         with self._asking(self.target.page_url):
             response = self._send("get", self._page.url(self.target.page_url))
+            seconds = time.monotonic() - self._started
             with response:
                 if response.status_code != requests.codes.ok:
                     self._refuse_page(self._whole(response))
@@ -128,7 +129,7 @@ class Client:
                     sink = self._sink()
                     body = self._read(response, sink)
                     kind = response.headers.get("Content-Type", "")
-                    return self._digest(Page(body, kind, sink.size, time.monotonic()))
+                    return self._digest(Page(body, kind, sink.size, time.monotonic(), seconds))
 
     def get(self, url: str) -> Reply:
         """GET anything of this target; a reply with an HTTP error is a reply."""

@@ -73,7 +73,7 @@ def member(target: Target, answers: Answers, latest: Answers, name: NameOf) -> I
         yield from _health_page(target, f"probe.{probe.name}", answers.value(target, probe))
     if status:
         yield from _status(target, status)
-    known = _known_alarms(target, answers, latest)
+    known = known_alarms(target, answers, latest)
     if known is not None:
         yield from _alarms(target, known)
     yield _judged("alarm", target, health.alarmed(known, answers.error(target, STATUS), name))
@@ -173,7 +173,7 @@ def _status(target: Target, found: Status) -> Iterator[Finding]:
             yield Gauge(name, value, target.tags)
 
 
-def _known_alarms(target: Target, answers: Answers, latest: Answers) -> frozenset[Alarm] | None:
+def known_alarms(target: Target, answers: Answers, latest: Answers) -> frozenset[Alarm] | None:
     """By what the member says of itself, and by the list; None where neither is known.
 
     A list of an earlier run counts only while the member may not be asked for its status.

@@ -82,6 +82,8 @@ class Page:
     """Bytes before anything was cut out."""
     taken: float = field(default=0.0, compare=False)
     """When it was complete, as `time.monotonic()` has it."""
+    seconds: float | None = field(default=None, compare=False)
+    """From sending the request until the page began to come."""
     numbers: Any = field(default=None, compare=False, repr=False)
     """What a scraper has taken out of it already, in the place of the body."""
     reader: Any = field(default=None, compare=False, repr=False)

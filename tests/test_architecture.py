@@ -10,10 +10,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 FLOORS = (
-    ("__about__", "body", "errors", "mistakes", "wire"),
+    ("__about__", "body", "errors", "mistakes", "wire", "workers"),
     ("model", "catalog", "option_types"),
     ("config_models", "certificates", "derive", "wrapper"),
-    ("sites", "explain"),
+    ("sites", "explain", "scoreboard"),
     ("config",),
     ("client", "scrape", "targets"),
     ("gateway",),
@@ -22,6 +22,9 @@ FLOORS = (
     ("fetch", "findings"),
     ("journal", "schedule", "submit"),
     ("survey",),
+    ("views",),
+    ("boards", "verdicts"),
+    ("analysis",),
     ("check",),
     ("standalone",),
     ("report",),

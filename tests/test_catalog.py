@@ -16,11 +16,12 @@ SOURCES = ("etcd", "go")
 FAMILIES = [family for source in SOURCES for family in catalog.load(source).families]
 LEFT_OUT = {name for source in SOURCES for name in catalog.load(source).left_out}
 KUBERNETES = ("apiserver", "controller_manager")
+MEASURED = catalog.load("check").families
 SUMMED = [family for source in KUBERNETES for family in catalog.load(source).families]
 
 # Datadog's own list of units has hundreds; these are the ones that fit here.
 UNITS = {"second", "millisecond", "byte", "file", "request", "message", "operation", "transaction", "key", "event"}
-UNITS |= {"item", "connection", "error", "thread", "object", "percent", None}
+UNITS |= {"item", "connection", "error", "thread", "object", "percent", "fraction", "day", None}
 
 
 def declared(page: str) -> dict[str, str]:
@@ -60,8 +61,10 @@ def test_every_family_of_every_version_is_decided() -> None:
 def test_names_are_unique() -> None:
     """No two families become one metric, not even through the suffixes that are added later."""
     suffixes = ("", ".count", ".sum", ".quantile", ".bucket", ".avg", ".p50", ".p95", ".p99")
+    # Of Kubernetes a metric may have several families, one for each age of the server.
+    once = [*FAMILIES, *MEASURED, *{family.name: family for family in SUMMED}.values()]
     derived = [
-        family.name + suffix for family in FAMILIES for suffix in (suffixes if family.kind == "histogram" else ("",))
+        family.name + suffix for family in once for suffix in (suffixes if family.kind == "histogram" else ("",))
     ]
     assert sorted(derived) == sorted(set(derived))
 
@@ -83,16 +86,21 @@ def test_nothing_left_out_slips_in_under_a_parsed_name(page: str) -> None:
     assert parsed & {family.parsed for family in FAMILIES} == set()
 
 
-@pytest.mark.parametrize("source", [*SOURCES, *KUBERNETES])
+@pytest.mark.parametrize("source", [*SOURCES, *KUBERNETES, "check"])
 def test_yaml_keys_are_unique(source: str) -> None:
     """YAML keeps the last of two equal keys without a word; the file has each key once."""
     text = (FIXTURES.parent.parent / "etcd_latency/catalog" / f"{source}.yaml").read_text()
-    keys = re.findall(r"^  (\w+):", text, re.MULTILINE)
+    keys = re.findall(r"^  ([\w.]+):", text, re.MULTILINE)
     raw = yaml.safe_load(text)
-    assert sorted(keys) == sorted([*raw["families"], *raw["left_out"], *raw.get("forward", {})])
+    assert sorted(keys) == sorted([*raw["families"], *raw.get("left_out", {}), *raw.get("forward", {})])
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, *SUMMED], ids=lambda family: family.exposed)
+def test_what_is_on_no_page_has_one_name() -> None:
+    """What the check measures itself is filed under its own name, and a gauge."""
+    assert {(family.exposed, "gauge") for family in MEASURED} == {(family.name, family.kind) for family in MEASURED}
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, *SUMMED, *MEASURED], ids=lambda family: family.exposed)
 def test_entries_are_fit_for_metadata(family: catalog.Family) -> None:
     """Names, units and help can go into metadata.csv as they are."""
     assert re.fullmatch(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+", family.name)

@@ -50,9 +50,14 @@ def test_a_bad_member_costs_its_own_data_only(serve: Serve, make_check: MakeChec
     check.check({})
     assert time.monotonic() - started < 5
 
-    assert {tag for stub in submitted(aggregator) for tag in stub[3] if tag.startswith("etcd_member:")} == {
-        "etcd_member:good"
+    about = {
+        tag.removeprefix("etcd_member:"): name == "etcd_latency.diagnosis.severity"
+        for name in aggregator.metric_names
+        for stub in aggregator.metrics(name)
+        for tag in stub.tags
+        if tag.startswith("etcd_member:")
     }
+    assert about == {"good": False, "dead": True, "hung": True}
     aggregator.assert_metric("etcd_latency.server.is_leader", value=1, count=1)
     statuses = told(aggregator)
     assert statuses["good"] == (AgentCheck.OK, "")

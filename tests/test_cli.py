@@ -54,6 +54,7 @@ def test_json_is_one_object_a_run_on_one_line(serve: Serve, write: Write, capsys
     assert types["etcd_latency.disk.wal_fsync.duration.count"] == "monotonic_count"
     assert runs[1]["service_checks"] == [
         {"name": "etcd_latency.can_connect", "status": 0, "tags": tags, "message": ""},
+        {"name": "etcd_latency.quorum", "status": 0, "tags": ["etcd_cluster:prod"], "message": ""},
     ]
     assert runs[1]["events"] == runs[1]["errors"] == []
 
@@ -73,7 +74,10 @@ def test_an_instance_that_raised(write: Write, capsys: pytest.CaptureFixture[str
     assert cli.main(["check", "-c", str(path), "--json"]) == cli.RAISED
     run = json.loads(capsys.readouterr().out)
     assert [error.split(" ")[0] for error in run["errors"]] == ["m1", "m2"]
-    assert [check["status"] for check in run["service_checks"]] == [2, 2]
+    assert {check["name"]: check["status"] for check in run["service_checks"]} == {
+        "etcd_latency.can_connect": 2,
+        "etcd_latency.quorum": 2,
+    }
 
 
 @pytest.mark.parametrize(
@@ -147,6 +151,6 @@ def test_text_for_people(serve: Serve, write: Write, capsys: pytest.CaptureFixtu
     assert cli.main(["check", "-c", str(path)]) == cli.FINE
     text = capsys.readouterr().out
     checks = text.split("=== Service checks ===\n")[1].splitlines()
-    assert [line.split()[0] for line in checks[:3]] == ["CRITICAL", "dead", "OK"]
+    assert [line.split()[0] for line in checks[:5]] == ["CRITICAL", "dead", "CRITICAL", "quorum", "OK"]
     assert "series at 0 (--all shows them)" in text
     assert "\n  Errors:         0\n" in text

@@ -158,7 +158,8 @@ def test_the_message_for_every_certificate_problem(
         statuses = told(aggregator)
         assert [status for status, _ in statuses.values()] == [AgentCheck.CRITICAL] * 3, case
         assert all(words in message for _, message in statuses.values()), (case, statuses)
-        assert aggregator.metric_names == ["etcd_latency.probe.success"], case
+        configured = {"etcd_latency.cluster.members.voting", "etcd_latency.cluster.members.even"}
+        assert {*aggregator.metric_names} == {"etcd_latency.probe.success", *configured}, case
         assert {stub.value for stub in aggregator.metrics("etcd_latency.probe.success")} == {0}, case
 
 
@@ -307,7 +308,7 @@ def test_the_command_on_a_real_cluster(real_cluster: Cluster, tmp_path: Path) ->
     assert done.stderr == ""
     first, second = map(json.loads, done.stdout.splitlines())
     assert {check["name"]: check["status"] for check in first["service_checks"]} == {
-        f"etcd_latency.{name}": 0 for name in ("can_connect", "endpoint.health", "alarm", "certificate")
+        f"etcd_latency.{name}": 0 for name in ("can_connect", "endpoint.health", "alarm", "certificate", "quorum")
     }
     assert sum(metric["name"] == "etcd_latency.server.is_leader" for metric in second["metrics"]) == 3
     assert sum(m["value"] for m in second["metrics"] if m["name"] == "etcd_latency.server.is_leader") == 1
