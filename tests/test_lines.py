@@ -370,3 +370,41 @@ def test_a_known_family_stays_sound_after_an_irregular_page(value: bytes) -> Non
         with pytest.raises(Irregular):
             known.read(whole(b"a 3\na_x %b\n" % value))
     assert list(known.read(whole(b"a 4\na_x 2\n")).values) == [4, 2]
+
+
+def some_histograms(chance: random.Random, names: list[str]) -> list[bytes]:
+    """Lines as a page has them, so that stretches end after each `_count`, and after 64 lines where there is none."""
+    found = []
+    for name in names:
+        bounds = chance.choice((1, 3, 70)) if name.startswith("h") else 0
+        found += [f'h_bucket{{a="{name}",le="{bound}"}} {chance.randrange(3)}' for bound in range(bounds)]
+        found += [f'h_sum{{a="{name}"}} {chance.random()}', f'h_count{{a="{name}"}} {chance.randrange(3)}']
+    return [line.encode() for line in found]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_known_family_follows_all_that_happens_to_its_lines(seed: int) -> None:
+    """Series come, go and move, at the ends and in the middle, while values change: as if each page were the first."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    known, names = Known(), [f"h{number}" for number in range(12)]
+    for page in range(40):
+        text = b"\n".join(some_histograms(random.Random(seed + page // 3), names)) + b"\n"  # noqa: S311 - likewise
+        found, anew = known.read(whole(text)), lines.read(text)
+        assert found.heads == anew.heads
+        assert list(found.values) == list(anew.values)
+        if chance.random() < 0.5:
+            names.insert(chance.randrange(len(names) + 1), f"{chance.choice('hx')}n{page}")
+        if chance.random() < 0.5 and names:
+            names.pop(chance.randrange(len(names)))
+        if chance.random() < 0.2:
+            chance.shuffle(names)
+
+
+def test_what_is_twice_is_noticed_in_any_stretch() -> None:
+    """A line that is new in one stretch and known in another: base's parser must say what it means."""
+    known = Known()
+    text = b"".join(b'h_count{a="%d"} 1\n' % number for number in range(9))
+    known.read(whole(text))
+    with pytest.raises(Irregular):
+        known.read(whole(text.replace(b'h_count{a="7"} 1\n', b'h_count{a="7"} 1\nh_count{a="2"} 1\n')))
+    assert list(known.read(whole(text)).values) == [1.0] * 9

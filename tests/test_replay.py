@@ -340,7 +340,7 @@ def test_batches_hold_what_the_routes_of_families_hold(check: AgentCheck, aggreg
     """Two families on a page of six lines, one line with two gauges: the same submissions in three batches."""
     other, twice = Way(0, "y", counts=False), Way(0, "z", counts=False)
     first = [Route(GAUGE, None, [("a",), ("b",)]), Route(COUNT, b"\0\1", [("c",)]), Route(twice, b"\1\0", [("d",)])]
-    routes = [*((slice(1, 3), route) for route in first), (slice(4, 6), Route(other, b"\0\1", [("e",)]))]
+    routes = [(slice(1, 3), first), (slice(4, 6), [Route(other, b"\0\1", [("e",)])])]
     values = [math.nan, 1.0, 2.0, math.nan, 3.0, 4.0]
     found = batches(routes, len(values))
     assert [(batch.kind, batch.counts, batch.chosen, batch.names, batch.tags) for batch in found] == [

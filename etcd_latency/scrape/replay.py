@@ -178,6 +178,10 @@ class Route(NamedTuple):
         return Route(self.way, marks if 0 in marks else None, its)
 
 
+Rows = dict[int, tuple[str, Tags]]
+"""By line, what is submitted of it."""
+
+
 class Batch(NamedTuple):
     """Submissions of many families that are made alike."""
 
@@ -193,20 +197,24 @@ class Batch(NamedTuple):
     """Of the chosen."""
 
 
-def batches(routes: Iterable[tuple[slice, Route]], size: int) -> list[Batch]:
+def batches(families: Iterable[tuple[slice, Iterable[Route]]], size: int) -> list[Batch]:
     """The routes of families, each of which has these lines of a page with so many lines, as few batches."""
-    found: defaultdict[tuple[int, bool, int], dict[int, tuple[str, Tags]]] = defaultdict(dict)
-    for place, route in routes:
-        kind, name, counts = route.way
-        for line, tags in zip(route.of(range(place.start, place.stop)), route.tags, strict=True):
-            turn = next(number for number in count() if line not in found[kind, counts, number])
-            found[kind, counts, turn][line] = name, tags
-    return [_batch(kind, dict(sorted(its.items())), size, counts=counts) for (kind, counts, _), its in found.items()]
+    found: defaultdict[tuple[int, bool, int], Rows] = defaultdict(dict)
+    for place, routes in families:
+        alike: defaultdict[tuple[int, bool, int], Rows] = defaultdict(dict)
+        for route in routes:
+            kind, name, counts = route.way
+            rows = dict(zip(route.of(range(place.start, place.stop)), zip(repeat(name), route.tags), strict=False))
+            turn = next(turn for turn in count() if alike[kind, counts, turn].keys().isdisjoint(rows))
+            alike[kind, counts, turn].update(rows)
+        for key, its in alike.items():
+            found[key].update(sorted(its.items()) if its else ())
+    return [_batch(kind, rows, size, counts=counts) for (kind, counts, _), rows in found.items()]
 
 
-def _batch(kind: int, its: Mapping[int, tuple[str, Tags]], size: int, *, counts: bool) -> Batch:
-    chosen = bytes(map(its.__contains__, range(size)))
-    return Batch(kind, counts, chosen, [name for name, _ in its.values()], [tags for _, tags in its.values()])
+def _batch(kind: int, rows: Rows, size: int, *, counts: bool) -> Batch:
+    chosen = bytes(map(rows.__contains__, range(size)))
+    return Batch(kind, counts, chosen, [name for name, _ in rows.values()], [tags for _, tags in rows.values()])
 
 
 class Replay(Generic[Key]):

@@ -273,9 +273,8 @@ class PageScraper(OpenMetricsScraper):
     def _take_over(self, steady: Steady) -> None:
         """From now on the numbers of all families are kept together."""
         replayed = {name: family for (name, _), family in self._families.items() if isinstance(family, Replayed)}
-        its_places = list(zip(steady.places, replayed.values(), strict=True))
-        routes = ((place, route) for place, family in its_places for route in family.routes)
-        self._batches = batches(routes, steady.size)
+        routes = (family.routes for family in replayed.values())
+        self._batches = batches(zip(steady.places, routes, strict=True), steady.size)
         heads = (family.column.heads for family in replayed.values())
         self._where = dict(zip(map(self._name, replayed), zip(heads, steady.places, strict=True), strict=True))
         self._where = {name: where for name, where in self._where.items() if where[0].texts}
