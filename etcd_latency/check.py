@@ -20,7 +20,7 @@ from etcd_latency.derive import agreement
 from etcd_latency.derive.pages import Reading
 from etcd_latency.errors import NothingReached, TargetError
 from etcd_latency.journal import Journal
-from etcd_latency.model import Failure, Key, Page, Target
+from etcd_latency.model import Failure, Finding, Key, Page, Target
 from etcd_latency.probes import MEMBER_LIST, PAGE, STATUS
 from etcd_latency.schedule import Schedule
 from etcd_latency.scoreboard import Board
@@ -65,7 +65,7 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         self._submit_members(members)
         self._submit_cluster(members)
         if self._config.derived:
-            self._desk.submit(self._analysis.cluster(members))
+            self._submit_derived("the cluster", self._analysis.cluster(members))
         self._survey.wait_for_the_rest()
         self._submit_endpoints()
         self._analysis.end()
@@ -140,7 +140,7 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
             scraper.peers = peers
             reading = self._submit_page(target)
             if self._config.derived:
-                self._desk.submit(self._analysis.member(target, reading, scraper.tags_of))
+                self._submit_derived(target, self._analysis.member(target, reading, scraper.tags_of))
             if scraper.ghosts is not None:
                 self._desk.submit(findings.ghosts(target, scraper.ghosts))
             if self._config.probes:
@@ -148,11 +148,19 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
                 self._desk.submit(findings.member(target, survey.answers, survey.latest, survey.directory.name_of))
                 self._submit_what_holds_for_all(target)
 
+    def _submit_derived(self, about: object, found: Iterable[Finding]) -> None:
+        """Whatever a strange page makes of what follows from it, what was read is submitted all the same."""
+        try:
+            self._desk.submit(found)
+        except Exception as error:  # noqa: BLE001 - a mistake of ours
+            text = self.sanitize("".join(traceback.format_exception(error)))
+            self.log.error("%s: what follows from its pages is left out, please report it: %s", about, text)  # noqa: TRY400
+
     def _submit_endpoints(self) -> None:
         for target in self._config.endpoints:
             reading = self._submit_page(target)
             if reading and self._config.derived:
-                self._desk.submit(self._analysis.endpoint(target, reading, self.scrapers[target].tags_of))
+                self._submit_derived(target, self._analysis.endpoint(target, reading, self.scrapers[target].tags_of))
             self._desk.submit(findings.endpoint(target, self._survey.answers))
             newest = self._survey.answers.value(target, PAGE)
             if newest:

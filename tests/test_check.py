@@ -184,3 +184,24 @@ def test_the_agent_finds_version_and_models() -> None:
     check.run_check_initializations()
     assert check.check_version == __version__
     assert type(check._config_model_instance).__name__ == "InstanceConfig"
+
+
+def test_a_mistake_in_what_is_derived_costs_nothing_else(
+    make_check: MakeCheck,
+    serve: Serve,
+    aggregator: AggregatorStub,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The page is submitted all the same, and the log says for which member what follows from it is missing."""
+
+    def trip(*_: object) -> dict[str, float]:
+        raise OverflowError("cannot convert float infinity to integer")
+
+    monkeypatch.setattr("etcd_latency.analysis.storage.figures", trip)
+    check = make_check({"url": serve(page(recorded("etcd-3.5.16/m1-leader-load"))), "name": "m1"})
+    check.check({})
+    aggregator.assert_metric("etcd_latency.server.is_leader", value=1)
+    assert aggregator.metrics("etcd_latency.process.fds.used") == []
+    assert "m1 (http://" in caplog.text
+    assert "cannot convert float infinity" in caplog.text

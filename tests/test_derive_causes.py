@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -904,3 +905,4 @@ def test_other_words() -> None:
         "a, b and c",
     ]
     assert (words.many(1, "sync"), words.many(2, "sync"), words.share(0.476)) == ("1 sync", "2 syncs", "48 %")
+    assert words.share(math.inf) == "more than 1000 times"

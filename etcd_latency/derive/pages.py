@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress
-from math import isnan
+from math import isfinite
 from operator import ne, sub
 from typing import NamedTuple, Protocol
 
@@ -60,11 +60,11 @@ class Found(NamedTuple):
         return parts.histogram(self.values) if parts else None
 
     def numbers(self, labels: Mapping[str, str] | None = None) -> Numbers:
-        """Its gauges or counters with these labels; those that are no numbers are missing."""
+        """Its gauges or counters with these labels; what is no number, or endless, is missing: nobody submits it."""
         series, _, pick = self.layout.having(labels) if labels else self.layout.numbers
         values = pick(self.values)
-        if isnan(sum(values)):  # one of them is none
-            known = [not isnan(value) for value in values]
+        if not isfinite(sum(values)):  # one of them may be none
+            known = list(map(isfinite, values))
             return Numbers(tuple(compress(series, known)), tuple(compress(values, known)))
         return Numbers(series, values)
 

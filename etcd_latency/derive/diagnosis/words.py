@@ -10,6 +10,9 @@ from etcd_latency.derive.histograms import Quantile
 LEAST_MILLISECONDS = 0.01
 """What takes less is not worth its digits."""
 
+MOST_TIMES = 1000
+"""A share beyond that comes of a page that is wrong; it may be endless."""
+
 SIZES = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10))
 
 
@@ -46,6 +49,8 @@ def first_bound(value: float) -> float:
 
 def share(value: float) -> str:
     """As a percentage; what is not all is not said to be 100 %, and what is something not 0 %."""
+    if value > MOST_TIMES:
+        return f"more than {MOST_TIMES} times"
     if 0 < value < 0.01:  # noqa: PLR2004  # one percent
         return "<1 %"
     percents = round(100 * value)
