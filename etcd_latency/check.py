@@ -64,8 +64,7 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         members = self._survey.members()
         self._submit_members(members)
         self._submit_cluster(members)
-        if self._config.derived:
-            self._submit_derived("the cluster", self._analysis.cluster(members))
+        self._submit_derived("the cluster", self._analysis.cluster(members))
         self._survey.wait_for_the_rest()
         self._submit_endpoints()
         self._analysis.end()
@@ -139,8 +138,7 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
         for target, scraper in scrapers.items():
             scraper.peers = peers
             reading = self._submit_page(target)
-            if self._config.derived:
-                self._submit_derived(target, self._analysis.member(target, reading, scraper.tags_of))
+            self._submit_derived(target, self._analysis.member(target, reading, scraper.tags_of))
             if scraper.ghosts is not None:
                 self._desk.submit(findings.ghosts(target, scraper.ghosts))
             if self._config.probes:
@@ -149,7 +147,9 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
                 self._submit_what_holds_for_all(target)
 
     def _submit_derived(self, about: object, found: Iterable[Finding]) -> None:
-        """Whatever a strange page makes of what follows from it, what was read is submitted all the same."""
+        """What follows, if that is wanted. What was read is submitted whatever a strange page makes of this."""
+        if not self._config.derived:
+            return
         try:
             self._desk.submit(found)
         except Exception as error:  # noqa: BLE001 - a mistake of ours
@@ -159,7 +159,7 @@ class EtcdLatencyCheck(OpenMetricsBaseCheckV2):
     def _submit_endpoints(self) -> None:
         for target in self._config.endpoints:
             reading = self._submit_page(target)
-            if reading and self._config.derived:
+            if reading:
                 self._submit_derived(target, self._analysis.endpoint(target, reading, self.scrapers[target].tags_of))
             self._desk.submit(findings.endpoint(target, self._survey.answers))
             newest = self._survey.answers.value(target, PAGE)
