@@ -148,6 +148,7 @@ def etcd_itself(stage: Stage, rounds: int) -> Results:
         runs = {
             OURS: peers.ours(client, [member.client_url]),
             OFFICIAL: peers.official(client, member.client_url),
+            GET_IDENTITY: peers.request(client, member.client_url, "identity"),
         }
         values: dict[str, list[float]] = {name: [] for name in runs}
         for run in runs.values():
