@@ -205,8 +205,10 @@ class Totals(Generic[Key]):
 
         The list of slots is the same object as long as a page has the same lines.
         """
-        last, whole = self._last, are_counts(values)
-        if not (whole and last.whole and keys is last.keys) or any(map(lt, values, last.values)):
+        last = self._last
+        # Who is no less than a count is none below 0; a sum with not a number, or with infinity, is not below that.
+        is_next = keys is last.keys and last.whole and sum(values) < math.inf
+        if not is_next or any(map(lt, values, last.values)):
             return self._settle(keys, values)
         self._last = replace(last, values=values)
         return last.layout.slots, self._last.totals()
