@@ -25,6 +25,7 @@ from datadog_checks.base.checks.openmetrics.v2.scraper import OpenMetricsScraper
 from prometheus_client import Metric
 from prometheus_client.samples import Sample
 
+from etcd_latency.derive.pages import Labels
 from etcd_latency.errors import BadPage, TargetError
 from etcd_latency.model import Failure, Page, Target
 from etcd_latency.scrape.blocks import Block, blocks
@@ -36,8 +37,6 @@ from etcd_latency.scrape.steady import Observed, Part, Steady
 
 MOST_KNOWN_TAGS = 1024
 """Of how many histograms of one member it is known what their tags are."""
-
-Labels = tuple[tuple[str, str], ...]
 
 PROMETHEUS_NAME = re.compile("[a-zA-Z_:][a-zA-Z0-9_:]*")
 
