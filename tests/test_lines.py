@@ -11,7 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from etcd_latency.scrape import lines
-from etcd_latency.scrape.lines import MOST_ORDERS, NO_LINES, Column, Irregular, Known, Orders, Text, Values
+from etcd_latency.scrape.known import Known
+from etcd_latency.scrape.lines import MOST_ORDERS, NO_LINES, Column, Irregular, Orders, Text, Values
 from tests.conftest import recorded
 
 PAGE = b'a{b="1"} 1\na{b="2"} 2.5\na{b="3"} 3e+06\n'

@@ -2,6 +2,7 @@
 
 blocks      where the families of a page are; of a large one, those that are wanted
 lines       a family's lines as two columns, read by comparing with the last page (`ends`: what changed)
+known       the same for large families, most of which stands still
 steady      the same for a whole page that comes again
 replay      what base would submit of a series, learnt once, with each page's value
 totals      many series of a counter as one, over restarts; `sums`: so are families of a catalogue

@@ -14,7 +14,8 @@ from prometheus_client.samples import Sample
 from etcd_latency import catalog
 from etcd_latency.catalog import Labels
 from etcd_latency.scrape import lines
-from etcd_latency.scrape.lines import NO_LINES, Column, Heads, Irregular, Known, Orders, Text
+from etcd_latency.scrape.known import Known
+from etcd_latency.scrape.lines import NO_LINES, Column, Heads, Irregular, Orders, Text
 from etcd_latency.scrape.replay import Note, Replay, Submitter
 from etcd_latency.scrape.totals import COUNT, SUM, VALUE, Group, Line, Part, Slot, Totals, level, numbered
 
