@@ -32,7 +32,11 @@ from etcd_latency.views import Seen
 TagsOf = Callable[[str, Labels], tuple[str, ...] | None]
 """The tags of one series of a family."""
 
-HISTOGRAMS = [family for family in catalog.load("etcd").families if family.kind == "histogram"]
+HISTOGRAMS = {
+    kind: [family for family in catalog.load(source).families if family.kind == "histogram"]
+    for kind, source in {"member": "etcd", "apiserver": "apiserver", "controller_manager": "controller_manager"}.items()
+}
+"""By kind of target."""
 
 
 class Analysis:
@@ -70,7 +74,7 @@ class Analysis:
             yield Gauge("capability.missing", int(is_missing), (*target.tags, f"signal:{signal}"))
         if interval is None:
             return
-        yield from _observed(interval, HISTOGRAMS, now, tags_of)
+        yield from _observed(interval, HISTOGRAMS[target.kind], now, tags_of)
         self._remember_trips(target.key, interval, now)
         round_trips = [trip.seconds for trip in self._trips[target.key].values()]
         fsync = headroom.slowest(interval.histogram(FSYNC))
@@ -108,8 +112,7 @@ class Analysis:
         if before is None:
             return
         interval = Interval(before, reading)
-        families = [family for family in catalog.load(target.kind).families if family.kind == "histogram"]
-        yield from _observed(interval, families, time.time(), tags_of)
+        yield from _observed(interval, HISTOGRAMS[target.kind], time.time(), tags_of)
         if target.kind == "apiserver":
             yield from self._split(target, interval)
 

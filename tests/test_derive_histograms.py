@@ -18,7 +18,6 @@ from etcd_latency.derive.histograms import (
     merged,
     quantile,
     quantiles,
-    share_above,
 )
 
 BOUNDS = (0.001, 0.002, 0.004, 0.008, math.inf)
@@ -117,7 +116,6 @@ def test_a_percentile_of_nothing() -> None:
     assert quantile(None, 0.5) is None
     assert mean(None) is None
     assert mean(histogram(0, 0, 0, 0, 0)) is None
-    assert share_above(None, 0.001) is None
 
 
 def test_a_percentile_of_buckets_that_fall() -> None:
@@ -174,9 +172,3 @@ def test_what_is_gained_can_be_added_again(before: list[int], more: list[int]) -
     gain = gained(first, second)
     assert gain is not None
     assert merged([first, gain]) == second
-
-
-@pytest.mark.parametrize(("bound", "share"), [(0.001, 0.9), (0.003, 0.8), (0.008, 0.1), (math.inf, 0.0), (0.0001, 1.0)])
-def test_share_above(bound: float, share: float) -> None:
-    """Exact at a bound of the buckets; elsewhere what it may be at most."""
-    assert share_above(histogram(1, 1, 4, 3, 1), bound) == pytest.approx(share)

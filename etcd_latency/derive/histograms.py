@@ -111,16 +111,3 @@ def _quantile(bounds: Sequence[float], counts: Sequence[float], share: float) ->
     lower, below = (bounds[at - 1], counts[at - 1]) if at else (0.0, 0.0)
     value = lower + (bounds[at] - lower) * ((rank - below) / (counts[at] - below))
     return Quantile(value, "bucket" if at else "floor")
-
-
-def share_above(histogram: Histogram | None, bound: float) -> float | None:
-    """Which share of the observations exceeded a bound of the buckets; None when nothing was observed.
-
-    Of a bound that the buckets do not have, the next lower one is taken: the share is then at least the true one.
-    """
-    if histogram is None or not histogram.count > 0:
-        return None
-    at = bisect_left(histogram.bounds, bound)
-    at = at if histogram.bounds[at] == bound else at - 1
-    within = histogram.counts[at] if at >= 0 else 0.0
-    return 1 - within / histogram.count
