@@ -87,6 +87,7 @@ class Analysis:
         seen = [self._seen[target] for target in members if target in self._seen]
         voting = [one for one in seen if not self._is_learner(one)]
         yield from self._watchers(seen)
+        yield from self._handled(seen)
         counted = self._quorum(voting)
         tags = self._config.tagging.tags
         yield from _gauges(counted.figures(), tags)
@@ -123,7 +124,7 @@ class Analysis:
             operation = dict(labels).get("operation", "")
             calls[operation] = clients.both(calls[operation], Spent(observed.sum, observed.count))
         members = [one.interval for one in self._seen.values() if one.interval]
-        for one in clients.split(clients.waits({}, calls), members, self._measured()):
+        for one in clients.split(clients.waits(calls), members, self._measured()):
             tags = (*target.tags, f"kind:{one.kind}", f"source:{one.source}")
             yield Gauge("apiserver.etcd_request.outside_etcd", one.outside, tags)
             yield Gauge("apiserver.etcd_request.inside_etcd", one.inside, tags)
@@ -173,13 +174,16 @@ class Analysis:
     def _watchers(self, seen: Iterable[Seen]) -> Iterator[Finding]:
         known = {one.target: storage.watchers(one.reading) for one in seen if one.reading}
         watchers = {target.name: number for target, number in known.items() if number is not None}
-        shares = storage.watcher_shares(watchers)
-        for target in known:
-            if target.name in shares:
-                yield Gauge("mvcc.watchers.share", shares[target.name], target.tags)
+        yield from _shares("mvcc.watchers.share", known, storage.shares(watchers))
         imbalance = storage.imbalance(watchers)
         if imbalance is not None:
             yield Gauge("cluster.watchers.imbalance", imbalance, self._config.tagging.tags)
+
+    def _handled(self, seen: Iterable[Seen]) -> Iterator[Finding]:
+        """Which member answers how much of what all answer: that falls when clients leave one, not when they rest."""
+        known = {one.target: clients.handled(one.interval) for one in seen if one.interval}
+        handled = {target.name: number for target, number in known.items() if number is not None}
+        yield from _shares("grpc.server.handled.share", known, storage.shares(handled, clients.FEWEST_HANDLED))
 
     def _quorum(self, voting: Sequence[Seen]) -> quorum.Quorum:
         survey = self._survey
@@ -250,6 +254,12 @@ class Analysis:
 def _gauges(figures: Mapping[str, float], tags: tuple[str, ...]) -> Iterator[Finding]:
     for name, value in figures.items():
         yield Gauge(name, value, tags)
+
+
+def _shares(metric: str, targets: Iterable[Target], shares: Mapping[str, float]) -> Iterator[Finding]:
+    for target in targets:
+        if target.name in shares:
+            yield Gauge(metric, shares[target.name], target.tags)
 
 
 def _observed(interval: Interval, families: Iterable[catalog.Family], now: float, tags_of: TagsOf) -> Iterator[Finding]:

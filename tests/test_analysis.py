@@ -221,6 +221,29 @@ def _mean(gained: Mapping[str, float], labels: str) -> float:
     return gained[f"{family}_sum{labels}"] / gained[f"{family}_count{labels}"]
 
 
+# ---- what each member answers
+
+
+def handled(calls: int) -> bytes:
+    """The page of a member that has answered so many."""
+    labels = 'grpc_code="OK",grpc_method="Range",grpc_service="etcdserverpb.KV",grpc_type="unary"'
+    leads = "# TYPE etcd_server_has_leader gauge\netcd_server_has_leader 1\n"
+    return f"{leads}# TYPE grpc_server_handled_total counter\ngrpc_server_handled_total{{{labels}}} {calls}\n".encode()
+
+
+@pytest.mark.parametrize(("gained", "shares"), [((30, 60, 10), [0.3, 0.6, 0.1]), ((20, 20, 10), [])])
+def test_shares_of_the_calls(stack: ExitStack, gained: tuple[int, int, int], shares: list[float]) -> None:
+    """Each member's part of what all answered since the run before; of 50 calls or fewer there are no parts."""
+    stage = Stage(stack, named=True)
+    first = {name: handled(1000) for name in MEMBERS}
+    second = {name: handled(1000 + gain) for name, gain in zip(MEMBERS, gained, strict=True)}
+    assert stage.run(first).value("grpc.server.handled.share") == []
+    told = stage.run(second)
+    assert [told.value("grpc.server.handled.share", f"etcd_member:{name}") for name in MEMBERS] == (
+        [[share] for share in shares] or [[], [], []]
+    )
+
+
 # ---- what an API server waits for
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from etcd_latency.derive import storage
-from etcd_latency.derive.storage import DEFAULT_QUOTA, figures, imbalance, watcher_shares
+from etcd_latency.derive.storage import DEFAULT_QUOTA, figures, imbalance, shares
 from tests.test_derive_pages import gauge, page, reading_of
 
 NOW = 1_800_000_000.0
@@ -105,23 +105,29 @@ def test_watchers() -> None:
     """Those of the v3 store, and each member's share of them."""
     assert storage.watchers(page(gauge(etcd_debugging_mvcc_watcher_total=30, etcd_debugging_store_watchers=0))) == 30
     assert storage.watchers(page(gauge(etcd_debugging_store_watchers=0))) is None
-    assert watcher_shares({"a": 30, "b": 10, "c": 0}) == {"a": 0.75, "b": 0.25, "c": 0.0}
+    assert shares({"a": 30, "b": 10, "c": 0}) == {"a": 0.75, "b": 0.25, "c": 0.0}
     assert imbalance({"a": 30, "b": 10, "c": 0}) == pytest.approx(2.25)
 
 
 @pytest.mark.parametrize("watchers", [{}, {"a": 30.0}, {"a": 0.0, "b": 0.0}])
 def test_nobody_to_compare_with(watchers: dict[str, float]) -> None:
     """One alone has everything, and of nothing there are no shares."""
-    assert watcher_shares(watchers) == {}
+    assert shares(watchers) == {}
     assert imbalance(watchers) is None
+
+
+def test_few_are_not_shared_out() -> None:
+    """What is no more than the fewest says nothing of who has more of it."""
+    assert shares({"a": 30.0, "b": 20.0}, fewest=50) == {}
+    assert shares({"a": 30.0, "b": 30.0}, fewest=50) == {"a": 0.5, "b": 0.5}
 
 
 @given(st.dictionaries(st.text(max_size=3), st.integers(0, 10**6).map(float), min_size=2, max_size=9))
 def test_shares_are_shares(watchers: dict[str, float]) -> None:
     """They add up to 1, and the imbalance is between 1 and the number of members."""
-    shares, ratio = watcher_shares(watchers), imbalance(watchers)
-    if shares:
-        assert sum(shares.values()) == pytest.approx(1)
+    found, ratio = shares(watchers), imbalance(watchers)
+    if found:
+        assert sum(found.values()) == pytest.approx(1)
         assert ratio is not None
         assert 1 - 1e-9 <= ratio <= len(watchers) + 1e-9
 

@@ -55,6 +55,9 @@ class Spent(NamedTuple):
 
 NOTHING = Spent(0.0, 0.0)
 
+FEWEST_HANDLED = 50
+"""Calls that all members answer in an interval: of fewer, shares are chance. The check's own are some 15."""
+
 
 class Measured(NamedTuple):
     """What is known of etcd beside the members' pages, in seconds; None where it is not."""
@@ -88,17 +91,18 @@ class Split:
         return max(0.0, self.waited - self.inside)
 
 
-def waits(before: Mapping[str, Spent], now: Mapping[str, Spent]) -> dict[Kind, Spent]:
-    """What an API server waited between two pages, from its totals by operation.
+def handled(interval: Interval) -> float | None:
+    """Unary calls that a member answered, whatever it answered; None where that cannot be told."""
+    return interval.gained("grpc_server_handled_total", grpc_type="unary")
 
-    An operation whose totals fell tells nothing; one that was not there before began at 0.
-    """
+
+def waits(calls: Mapping[str, Spent]) -> dict[Kind, Spent]:
+    """What an API server waited, from what its calls took by operation."""
     found = dict.fromkeys(KINDS, NOTHING)
-    for operation, total in now.items():
+    for operation, spent in calls.items():
         kind = OPERATIONS.get(operation)
-        first = before.get(operation, NOTHING)
-        if kind and total.calls >= first.calls and total.seconds >= first.seconds:
-            found[kind] = both(found[kind], Spent(total.seconds - first.seconds, total.calls - first.calls))
+        if kind:
+            found[kind] = both(found[kind], spent)
     return found
 
 

@@ -93,18 +93,18 @@ FIGURES: Mapping[str, Callable[[Reading], float | None]] = {
 }
 
 
-def watcher_shares(watchers: Mapping[str, float]) -> dict[str, float]:
-    """By member, its share of all watchers on the members that are known; nothing where there are none."""
-    known = sum(watchers.values())
-    if len(watchers) < FEWEST_MEMBERS or not known > 0:
+def shares(numbers: Mapping[str, float], fewest: float = 0.0) -> dict[str, float]:
+    """By member, its share of what the members have together; nothing where that is no more than `fewest`."""
+    together = sum(numbers.values())
+    if len(numbers) < FEWEST_MEMBERS or not together > fewest:
         return {}
-    return {member: number / known for member, number in watchers.items()}
+    return {member: number / together for member, number in numbers.items()}
 
 
 def imbalance(watchers: Mapping[str, float]) -> float | None:
     """How many times its fair share of watchers the busiest member has: 1 is even, the number of members the most."""
-    shares = watcher_shares(watchers)
-    return max(shares.values()) * len(shares) if shares else None
+    found = shares(watchers)
+    return max(found.values()) * len(found) if found else None
 
 
 def watchers(page: Reading) -> float | None:
