@@ -29,6 +29,8 @@ class Metric:
     value: float
     tags: tuple[str, ...]
     hostname: str
+    flush_first_value: bool = False
+    """Whether a count that is new began with 0 after the run before, so that its first value counts, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ def run(checks: Sequence[EtcdLatencyCheck]) -> Run:
 def _metrics() -> list[Metric]:
     types = aggregator.METRIC_ENUM_MAP_REV
     return [
-        Metric(stub.name, types[stub.type], stub.value, tuple(stub.tags), stub.hostname)
+        Metric(stub.name, types[stub.type], stub.value, tuple(stub.tags), stub.hostname, stub.flush_first_value)
         for name in aggregator.metric_names
         for stub in aggregator.metrics(name)
     ]

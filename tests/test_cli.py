@@ -49,6 +49,7 @@ def test_json_is_one_object_a_run_on_one_line(serve: Serve, write: Write, capsys
         "value": 1.0,
         "tags": tags,
         "hostname": "",
+        "flush_first_value": False,
     } in runs[0]["metrics"]
     types = {metric["name"]: metric["type"] for metric in runs[1]["metrics"]}
     assert types["etcd_latency.disk.wal_fsync.duration.count"] == "monotonic_count"
