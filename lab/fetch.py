@@ -14,12 +14,13 @@ from collections.abc import Sequence
 
 from lab.cache import say
 from lab.process import LabError
-from lab.recipes import ETCD, EXTENSIONS_RECIPE, KUBERNETES_RECIPE, Recipe
+from lab.recipes import ETCD, EXTENSIONS_RECIPE, KUBERNETES_RECIPE, VICTORIA, Recipe
 
 RECIPES = {
     "etcd": tuple(ETCD.values()),
     "kubernetes": (KUBERNETES_RECIPE,),
     "apiextensions": (EXTENSIONS_RECIPE,),
+    "victoria": (VICTORIA,),
 }
 
 

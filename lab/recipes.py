@@ -123,6 +123,12 @@ def _extensions(scratch: Path, made: Path) -> None:
     go.build(EXTENSIONS, into=made, stamps=stamps)
 
 
+def _victoria(scratch: Path, made: Path) -> None:
+    """The program alone: it needs nothing beside the C library but libzstd, which apt and dpkg need, too."""
+    Release("trixie", scratch).unpack(["victoria-metrics"], scratch / "system")
+    shutil.move(scratch / "system/usr/bin/victoria-metrics", made)
+
+
 def _version_stamps(package: str, version: str) -> Iterator[tuple[str, str]]:
     """What a program of Kubernetes says of its version."""
     major, minor, *_ = version.split(".")
@@ -154,4 +160,10 @@ EXTENSIONS_RECIPE = Recipe(
     fetch="make test-apiextensions",
     make=_extensions,
     rolls=True,
+)
+VICTORIA = Recipe(
+    folder="victoria-trixie",
+    what="VictoriaMetrics 1.112 of Debian trixie",
+    fetch="make test-oracle",
+    make=_victoria,
 )

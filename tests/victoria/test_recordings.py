@@ -1,0 +1,76 @@
+"""Our monitors and boards on recordings of real clusters: our evaluator and VictoriaMetrics say the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import matrix, victoria
+from lab.agreement import NOTHING_COMPARED, Comparison, compare
+from lab.matrix import Play
+from lab.query import parse_monitor, parse_query
+from lab.query.tree import Expression, MetricAlert
+from lab.store import Store
+from lab.victoria import Victoria
+from tests.victoria.conftest import Agrees
+
+MONITORS = Path("assets/monitors")
+BOARDS = Path("assets/dashboards")
+
+
+@pytest.fixture(scope="module", params=matrix.names())
+def play(request: pytest.FixtureRequest) -> Play:
+    """A recording that was replayed through the check."""
+    return matrix.played(request.param)
+
+
+@pytest.fixture(scope="module")
+def fed(play: Play) -> Iterator[Victoria]:
+    """A VictoriaMetrics that holds what the check submitted."""
+    with victoria.running() as oracle:
+        oracle.feed(play.store)
+        yield oracle
+
+
+def monitors() -> dict[str, MetricAlert]:
+    """The monitors of metrics that are delivered, by their keys."""
+    queries = {path.stem: json.loads(path.read_text())["definition"]["query"] for path in MONITORS.glob("*.json")}
+    alerts = {key: parse_monitor(query) for key, query in sorted(queries.items())}
+    return {key: alert for key, alert in alerts.items() if isinstance(alert, MetricAlert)}
+
+
+def queries() -> dict[str, Expression]:
+    """The queries of metrics of all boards."""
+    found = {query for path in BOARDS.glob("*.json") for query in _queries(json.loads(path.read_text()))}
+    return {query: parse_query(query) for query in sorted(found)}
+
+
+def _queries(node: Any) -> Iterator[str]:
+    if isinstance(node, dict) and node.get("data_source") == "metrics":
+        yield node["query"]
+    elif isinstance(node, dict | list):
+        for part in node.values() if isinstance(node, dict) else node:
+            yield from _queries(part)
+
+
+def disagreements(
+    oracle: Victoria, store: Store, asked: Mapping[str, Expression | MetricAlert], agrees: Agrees
+) -> dict[str, Comparison]:
+    """What does not agree, by name."""
+    found = {name: compare(oracle, store, query) for name, query in asked.items()}
+    assert sum(found.values(), NOTHING_COMPARED).values
+    return {name: comparison for name, comparison in found.items() if not agrees(comparison)}
+
+
+def test_monitors(fed: Victoria, play: Play, agrees: Agrees) -> None:
+    """Each is compared with its thresholds by the same values, in each minute and for each group."""
+    assert disagreements(fed, play.store, monitors(), agrees) == {}
+
+
+def test_boards(fed: Victoria, play: Play, agrees: Agrees) -> None:
+    """Each line of each graph goes through the same values."""
+    assert disagreements(fed, play.store, queries(), agrees) == {}
