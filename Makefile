@@ -7,9 +7,13 @@
 #   make test-kube         the check on a Kubernetes control plane, built from Debian (4 minutes, once)
 #   make test-apiextensions
 #                          the check on the API server of the newest Kubernetes, if Debian has it today
+#   make test-oracle       the monitors' queries, evaluated by VictoriaMetrics as well (Debian), compared by the minute
+#   make test-assets       what Datadog's own `ddev validate` says of the assets, where Python 3.13 is
 #   make bench             the check side by side with its peers (6 minutes, on a quiet machine); bench/RESULTS.md
 #   make check             lint and types
-#   make assets            render what follows from the catalogue (assets/metadata.csv)
+#   make assets            render metadata.csv from the catalogue, monitors and dashboards from assets/sources
+#   make recordings        bring all faults about on real clusters, record them, and what monitors say (an hour)
+#   make schemas           derive the schemas of monitors and dashboards from Datadog's API specification on PyPI
 #   make wheel             the package that `agent integration install -w` takes, in dist/
 #   make clean             remove what these made
 #
@@ -24,7 +28,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(RUN) -m pip --disable-pip-version-check
 
-.PHONY: demo test test-versions test-kube test-apiextensions bench check assets wheel env clean
+.PHONY: demo test test-versions test-kube test-apiextensions test-oracle test-assets bench check
+.PHONY: assets recordings schemas wheel env clean
 .DEFAULT_GOAL := demo
 
 demo: env
@@ -45,6 +50,13 @@ test-apiextensions: env
 	@$(RUN) -m lab.fetch apiextensions
 	@$(RUN) -m pytest tests/apiextensions
 
+test-oracle: env
+	@$(RUN) -m lab.fetch victoria
+	@$(RUN) -m pytest tests/victoria
+
+test-assets: env
+	@$(RUN) -m lab.validation
+
 bench: env
 	@$(RUN) -m bench
 
@@ -55,6 +67,14 @@ check: env
 
 assets: env
 	@$(RUN) -m lab.assets
+
+recordings: env
+	@$(RUN) -m lab.fetch etcd kubernetes
+	@$(RUN) -m lab.record all
+	@$(RUN) -m lab.matrix --write
+
+schemas: env
+	@$(RUN) -m lab.schema
 
 wheel: env
 	@$(RUN) -m build --wheel --outdir dist .

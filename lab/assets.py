@@ -1,17 +1,22 @@
-"""`make assets`: what Datadog wants to know about each metric, rendered from the catalogue."""
+"""`make assets`: all that is rendered for Datadog: metadata.csv from the catalogue, monitors and dashboards from
+their sources.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from etcd_latency import catalog
 from etcd_latency.catalog import NAMESPACE, Family
 from etcd_latency.derive.intervals import PERCENTILES, ROUND_TRIP
+from lab import dashboards, monitors
+from lab.monitors import MANIFEST
 
 METADATA = Path("assets/metadata.csv")
 SOURCES = ("etcd", "go", "apiserver", "controller_manager", "check")
@@ -91,6 +96,33 @@ def rendered() -> str:
     return text.getvalue()
 
 
+def files() -> dict[Path, str]:
+    """All that is rendered, by its path."""
+    assets = {**monitors.rendered(), **dashboards.rendered()}
+    return {METADATA: rendered(), MANIFEST: _manifest(assets), **assets}
+
+
+def _manifest(assets: Mapping[Path, str]) -> str:
+    """The manifest with the monitors and dashboards that there are, by their titles."""
+    manifest = json.loads(MANIFEST.read_text(encoding="utf-8"))
+    for folder in (dashboards.DASHBOARDS, monitors.FOLDER):
+        of_kind = {json.loads(text)["title"]: str(path) for path, text in assets.items() if path.parent == folder}
+        manifest["assets"][folder.name] = of_kind
+    return json.dumps(manifest, indent=2) + "\n"
+
+
+def write() -> None:
+    """Write what is rendered, and remove what is rendered no more."""
+    made = files()
+    for folder in (dashboards.DASHBOARDS, monitors.FOLDER):
+        for path in folder.glob("*.json"):
+            if path not in made:
+                path.unlink()
+    for path, text in made.items():
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    sys.stdout.write(f"{len(made)} files in {METADATA.parent}; {METADATA.name} has {len(rows())} metrics\n")
+
+
 if __name__ == "__main__":
-    METADATA.write_text(rendered(), encoding="utf-8")
-    sys.stdout.write(f"{METADATA}: {len(rows())} metrics\n")
+    write()
