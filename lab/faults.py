@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -109,13 +110,28 @@ def killed(lab: Cluster, member: Member) -> Iterator[None]:
 
 
 @contextmanager
+def old_certificate(lab: Cluster, left: timedelta) -> Iterator[None]:
+    """Let the members show a certificate that ends so soon; etcd reads it for each new connection. It is renewed."""
+    lab.pki.issue("server", expires_in=left)
+    try:
+        yield
+    finally:
+        lab.pki.issue("server")
+
+
+def exchange(lab: Cluster, member: Member, binary: str) -> None:
+    """Start a member again, with what it had, as another version of etcd."""
+    member.process.kill()
+    member.command[0] = binary
+    member.start(lab.folder)
+    wait_until_healthy(lab)
+
+
+@contextmanager
 def few_descriptors(member: Member) -> Iterator[None]:
     """Let a member open few files and connections more, most of which idle clients then take."""
     pid = member.process.pid
-    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    with ExitStack() as stack:
-        stack.callback(_limit_descriptors, pid, before)
-        _limit_descriptors(pid, (FEW_DESCRIPTORS, before[1]))
+    with descriptors_limited(member, FEW_DESCRIPTORS), ExitStack() as stack:
         for _ in range(round(FEW_DESCRIPTORS * DESCRIPTORS_USED) - _descriptors(pid)):
             stack.enter_context(socket.create_connection((HOST, port_of(member.client_url)), timeout=5))
         _wait_until(
@@ -123,6 +139,18 @@ def few_descriptors(member: Member) -> Iterator[None]:
             lambda: _descriptors(pid) >= FEW_DESCRIPTORS * DESCRIPTORS_USED - 2,
         )
         yield
+
+
+@contextmanager
+def descriptors_limited(member: Member, count: int) -> Iterator[None]:
+    """Let a member have no more than so many files and connections open."""
+    pid = member.process.pid
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    _limit_descriptors(pid, (count, before[1]))
+    try:
+        yield
+    finally:
+        _limit_descriptors(pid, before)
 
 
 def _limit_descriptors(pid: int, limits: tuple[int, int]) -> None:
@@ -200,12 +228,22 @@ def no_space(lab: Cluster) -> Iterator[None]:
         fill(lab)
         yield
     finally:
-        lab.etcdctl("del", "--prefix", FILLER_KEYS)
-        (status,) = lab.etcdctl("endpoint", "status", members=lab.members[:1])
-        lab.etcdctl("compact", str(status["Status"]["header"]["revision"]), "--physical")
-        lab.etcdctl("defrag")
-        lab.etcdctl("alarm", "disarm")
-        wait_until_healthy(lab)
+        empty(lab)
+        defragment(lab)
+
+
+def empty(lab: Cluster) -> None:
+    """Delete what filled the database, and forget that it was there; the file stays as large as it is."""
+    lab.etcdctl("del", "--prefix", FILLER_KEYS)
+    (status,) = lab.etcdctl("endpoint", "status", members=lab.members[:1])
+    lab.etcdctl("compact", str(status["Status"]["header"]["revision"]), "--physical")
+
+
+def defragment(lab: Cluster) -> None:
+    """Give back the room that is left in the database files, and take back the alarm that there was none."""
+    lab.etcdctl("defrag")
+    lab.etcdctl("alarm", "disarm")
+    wait_until_healthy(lab)
 
 
 @contextmanager

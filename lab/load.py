@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 import requests
@@ -18,12 +18,12 @@ VALUE = base64.b64encode(b"x" * 512).decode()
 
 
 @contextmanager
-def running(cluster: Cluster) -> Iterator[None]:
-    """Load every member until the block ends: about 30 writes and 30 reads a second each, one watch."""
+def running(cluster: Cluster, members: Sequence[Member] = ()) -> Iterator[None]:
+    """Load these members until the block ends, or all: about 30 writes and 30 reads a second each, one watch."""
     stop = threading.Event()
     threads = [
         threading.Thread(target=work, args=(cluster, member, stop), daemon=True, name=f"{work.__name__} {member.name}")
-        for member in cluster.members
+        for member in members or cluster.members
         for work in (_read_and_write, _watch)
     ]
     for thread in threads:

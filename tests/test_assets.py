@@ -170,6 +170,9 @@ def test_metadata_and_emitted_metrics_are_the_same(
     described = metadata()
     assert {name: described.get(name) for name in emitted} == emitted
     assert {name for name in described.keys() - emitted.keys() - own() if not name.startswith(NOT_RECORDED)} == set()
+    # And as Datadog's own helper compares them.
+    rows = {row["metric_name"]: row for row in described_rows() if row["metric_name"] in emitted}
+    aggregator.assert_metrics_using_metadata(rows, check_submission_type=True, check_symmetric_inclusion=True)
 
 
 def test_what_the_check_measures_itself_is_described(real_cluster: Cluster, aggregator: AggregatorStub) -> None:
