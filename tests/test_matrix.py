@@ -1,0 +1,170 @@
+"""Monitors on recordings of real faults: who fires under which, when, for whom, and who keeps still.
+
+What each says in each recording stands in tests/fixtures/recordings/timelines.json, minute by minute, written by
+`python -m lab.matrix --write`. What it should say, and why, stands in tests/matrix.yaml, written by hand.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab import matrix, recording
+from lab.evaluate import Status
+from lab.matrix import Play, Timeline, definitions, played, timeline
+from lab.mutants import Mutant, mutants
+from lab.recording import PACE
+from lab.scenarios import SCENARIOS
+from tests.test_assets import metadata
+
+ROOT = Path(__file__).parent.parent
+EXPECTED: dict[str, dict[str, Timeline]] = json.loads((ROOT / matrix.TIMELINES).read_text())
+STATED: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "tests/matrix.yaml").read_text())
+ALL = pytest.mark.parametrize("name", matrix.names())
+KEYS = pytest.mark.parametrize("key", definitions())
+
+
+@cache
+def play(name: str) -> Play:
+    """A recording, replayed once for all tests."""
+    return played(name)
+
+
+def said(name: str, definition: Mapping[str, Any]) -> Timeline:
+    """What a monitor says, as JSON would keep it."""
+    found: Timeline = json.loads(json.dumps(timeline(play(name), definition)))
+    return found
+
+
+def fires(name: str) -> dict[str, dict[str, Any]]:
+    """What has to fire in a recording."""
+    found: dict[str, dict[str, Any]] = STATED[name].get("fires") or {}
+    return found
+
+
+def short(group: str) -> str:
+    """A group without the cluster, of which there is one here."""
+    return group.partition("etcd_cluster:lab")[2].strip() or "cluster"
+
+
+def test_everything_recorded_is_judged() -> None:
+    """Recordings, scenarios that can be recorded again, timelines and what is stated are the same."""
+    assert set(matrix.names()) == SCENARIOS.keys() | matrix.DERIVED.keys() == EXPECTED.keys() == STATED.keys()
+
+
+@ALL
+def test_every_monitor_says_what_it_said(name: str) -> None:
+    """To the minute, the group and the state; after a change that is meant, write it down anew and read the diff."""
+    found = {key: said(name, definition) for key, definition in definitions().items()}
+    assert {key: turns for key, turns in found.items() if turns} == EXPECTED[name]
+
+
+@ALL
+def test_a_monitor_fires_under_its_fault(name: str) -> None:
+    """It alerts within its time for whom it is stated, for nobody else, and is over before the recording is."""
+    struck = play(name).struck or 0.0
+    for key, stated in fires(name).items():
+        groups = {short(group): turns for group, turns in EXPECTED[name].get(key, {}).items()}
+        alerts = {group for group, turns in groups.items() if any(state == Status.ALERT for _, state in turns)}
+        assert alerts == set(stated["groups"]), key
+        for group in alerts:
+            first = next(minute for minute, state in groups[group] if state == Status.ALERT)
+            assert first - struck <= stated["within"], f"{key} alerts late: {groups[group]}"
+            assert groups[group][-1][1] == Status.OK, f"{key} is not over: {groups[group]}"
+
+
+@ALL
+def test_a_monitor_warns_under_its_fault(name: str) -> None:
+    """Where the fault takes the reserve only: it warns within its time, and is over before the recording is."""
+    struck = play(name).struck or 0.0
+    for key, stated in (STATED[name].get("warns") or {}).items():
+        groups = {short(group): turns for group, turns in EXPECTED[name].get(key, {}).items()}
+        assert groups.keys() == set(stated["groups"]), key
+        for group, turns in groups.items():
+            assert turns[0][1] == Status.WARN, f"{key} does not warn for {group}: {turns}"
+            assert turns[0][0] - struck <= stated["within"], f"{key} warns late: {turns}"
+            assert turns[-1][1] == Status.OK, f"{key} is not over: {turns}"
+
+
+@ALL
+def test_nothing_else_fires(name: str) -> None:
+    """Nor warns, but for what is allowed, which says why; and nothing that does not happen is allowed."""
+    allowed, meant = STATED[name].get("allowed") or {}, fires(name).keys() | (STATED[name].get("warns") or {}).keys()
+    assert set(EXPECTED[name]) == meant | allowed.keys()
+    assert not meant & allowed.keys()
+    assert all(len(reason) > 10 for reason in allowed.values())
+
+
+@ALL
+def test_nothing_fires_before_the_fault(name: str) -> None:
+    """A cluster that is well is left in peace."""
+    struck = play(name).struck or 0.0
+    for key, groups in EXPECTED[name].items():
+        for group, turns in groups.items():
+            early = [turn for turn in turns if turn[0] < struck]
+            assert not early, f"{key}: {group}: {early}"
+
+
+@KEYS
+def test_every_monitor_has_its_fault(key: str) -> None:
+    """A monitor that nothing here can make fire is not proven."""
+    assert any(key in fires(name) for name in STATED)
+
+
+def test_the_healthy_recording() -> None:
+    """Half an hour and more, at the pace of the Agent, of all that monitors look at; no monitor says anything."""
+    tape = recording.read(matrix.FOLDER / "healthy.json.xz")
+    assert tape.spacing == tape.pace == PACE
+    assert tape.runs * tape.spacing >= 30 * 60
+    assert any(question.startswith("apiserver ") for question in tape.answers)
+    assert EXPECTED["healthy"] == {}
+
+
+@pytest.mark.parametrize("name", ["cut-network", "full", "slow-disk-leader"])
+def test_several_agents_say_what_one_says(name: str) -> None:
+    """Each host of a control plane may measure the whole cluster: no monitor adds up what three of them say."""
+    three = played(name, hosts=("a", "b", "c"))
+    for key, definition in definitions().items():
+        if definition["type"] != "service check":  # of which three come in a run, so that three in a row come sooner
+            found = json.loads(json.dumps(timeline(three, definition)))
+            assert found == EXPECTED[name].get(key, {}), key
+
+
+def service_checks() -> list[str]:
+    """The names of all service checks."""
+    return [entry["check"] for entry in json.loads((ROOT / "assets/service_checks.json").read_text())]
+
+
+def every_mutant() -> Iterator[tuple[str, Mutant]]:
+    """Of every monitor."""
+    for key, definition in definitions().items():
+        names = service_checks() if definition["type"] == "service check" else metadata()
+        for mutant in mutants(definition, names):
+            yield key, mutant
+
+
+def notices(key: str, mutant: Mutant) -> bool:
+    """Whether any recording shows the difference; those first in which the monitor has something to say."""
+    names = sorted(EXPECTED, key=lambda name: key not in EXPECTED[name])
+    return any(said(name, mutant.definition) != EXPECTED[name].get(key, {}) for name in names)
+
+
+EQUIVALENT: dict[str, str] = {}
+"""Mutants that say the same on all recordings, and why they may."""
+
+
+@KEYS
+def test_a_broken_monitor_is_noticed(key: str) -> None:
+    """A limit, a comparison, a metric, a tag, a window, an aggregator, an option: each of them changed shows."""
+    survivors = [
+        mutant.what
+        for one, mutant in every_mutant()
+        if one == key and f"{key}: {mutant.what}" not in EQUIVALENT and not notices(key, mutant)
+    ]
+    assert survivors == []
