@@ -55,7 +55,7 @@ test-oracle: env
 	@$(RUN) -m pytest tests/victoria
 
 test-assets: env
-	@$(RUN) -m lab.validation
+	@$(RUN) -m lab.datadog.validation
 
 bench: env
 	@$(RUN) -m bench
@@ -70,11 +70,11 @@ assets: env
 
 recordings: env
 	@$(RUN) -m lab.fetch etcd kubernetes
-	@$(RUN) -m lab.record all
-	@$(RUN) -m lab.matrix --write
+	@$(RUN) -m lab.recordings.record all
+	@$(RUN) -m lab.recordings.matrix --write
 
 schemas: env
-	@$(RUN) -m lab.schema
+	@$(RUN) -m lab.datadog.schema
 
 wheel: env
 	@$(RUN) -m build --wheel --outdir dist .

@@ -12,6 +12,11 @@
     agent       the smallest Agent: runs the check, turns ever-growing counts into changes
     demo        a cluster, a load and the check together, as a table on the terminal
 
+    assets      what is rendered for Datadog: metadata, monitors, dashboards
+    recordings  faults of real clusters, and what monitors say while they are replayed
+    datadog     its query language, store, evaluator and schemas, as far as we need them
+    oracle      VictoriaMetrics, which has to agree
+
     fetch       the programs that PyPI does not have, into a cache: a command
     recipes     what they are and how each is made; by cache, debian and golang
 

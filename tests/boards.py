@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab import dashboards, schema
-from lab.query import metrics, parse_query
-from lab.query.tree import Every, Metric, Not, Scope
+from lab.assets import dashboards
+from lab.datadog import schema
+from lab.datadog.query import metrics, parse_query
+from lab.datadog.query.tree import Every, Metric, Not, Scope
 
 ROOT = Path(__file__).parents[1]
 PATHS = [dashboards.DASHBOARDS / f"etcd_latency_{name}.json" for name in dashboards.BOARDS]

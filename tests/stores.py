@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from lab.evaluate import Group, Status, evaluate, outcomes
-from lab.query import parse_monitor, parse_query
-from lab.store import CheckStatus, Kind, Point, Store
+from lab.datadog.evaluate import Group, Status, evaluate, outcomes
+from lab.datadog.query import parse_monitor, parse_query
+from lab.datadog.store import CheckStatus, Kind, Point, Store
 
 BEGAN = 1_699_999_200
 """A full hour."""

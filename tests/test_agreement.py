@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from lab.agreement import NOTHING_COMPARED, Comparison, compared, counts, difference, minutes
+from lab.oracle.agreement import NOTHING_COMPARED, Comparison, compared, counts, difference, minutes
 from tests.stores import BEGAN, gauge, store_of
 
 ONE, OTHER = frozenset({("k", "a")}), frozenset({("k", "b"), ("j", "c")})

@@ -13,7 +13,7 @@ from datadog_checks.base.stubs.aggregator import AggregatorStub
 
 from etcd_latency import EtcdLatencyCheck, catalog
 from etcd_latency.derive.intervals import PERCENTILES, ROUND_TRIP
-from lab.assets import METADATA, SOURCES, rendered
+from lab.assets.metadata import METADATA, SOURCES, rendered
 from lab.cluster import Cluster
 from tests.conftest import MakeCheck, Serve, recorded
 from tests.servers import Handler, page, pages

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.columns import PLACE, packed, unpacked
-from lab.record import wanted
+from lab.recordings.columns import PLACE, packed, unpacked
+from lab.recordings.record import wanted
 from tests.conftest import recorded
 
 TEXTS = st.lists(

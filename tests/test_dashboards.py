@@ -8,13 +8,14 @@ from collections.abc import Iterator
 import pytest
 from datadog_checks.base.stubs.aggregator import AggregatorStub
 
-from lab import dashboards, monitors, schema
-from lab.assets import METADATA
-from lab.dashboards.limits import BY_DEFINITION, Limits
-from lab.dashboards.metrics import VARIABLES
-from lab.dashboards.widgets import Widget
-from lab.query import metrics, parse_formula, parse_monitor, parse_query, words
-from lab.query.tree import In, Metric, MetricAlert, Tag, Variable
+from lab.assets import dashboards, monitors
+from lab.assets.dashboards.limits import BY_DEFINITION, Limits
+from lab.assets.dashboards.metrics import VARIABLES
+from lab.assets.dashboards.widgets import Widget
+from lab.assets.metadata import METADATA
+from lab.datadog import schema
+from lab.datadog.query import metrics, parse_formula, parse_monitor, parse_query, words
+from lab.datadog.query.tree import In, Metric, MetricAlert, Tag, Variable
 from tests.boards import BOARDS, METRICS, PATHS, ROOT, WIDGETS, of_kind, said, scopes
 from tests.conftest import MakeCheck, Serve, recorded
 from tests.servers import pages

@@ -4,11 +4,11 @@ import csv
 
 import pytest
 
-from lab.assets import METADATA
-from lab.dashboards import metrics
-from lab.dashboards.formulas import Queries, Shown
+from lab.assets.dashboards import metrics
+from lab.assets.dashboards.formulas import Queries, Shown
+from lab.assets.metadata import METADATA
+from lab.datadog.query import QueryError
 from lab.process import LabError
-from lab.query import QueryError
 from tests.boards import ROOT
 from tests.test_dashboards_parts import LIMITS
 

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.dashboards.board import Board, definition
-from lab.dashboards.grid import COLUMNS, Box, Size, placed, widths
-from lab.dashboards.limits import Limit, Limits
-from lab.dashboards.widgets import Widget, note_height
-from lab.monitors import Monitor
+from lab.assets.dashboards.board import Board, definition
+from lab.assets.dashboards.grid import COLUMNS, Box, Size, placed, widths
+from lab.assets.dashboards.limits import Limit, Limits
+from lab.assets.dashboards.widgets import Widget, note_height
+from lab.assets.monitors import Monitor
 from lab.process import LabError
 
 

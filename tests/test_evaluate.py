@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from lab.evaluate import Line, evaluate
+from lab.datadog.evaluate import Line, evaluate
+from lab.datadog.query import parse_formula, parse_query
+from lab.datadog.store import Kind, Point, Store
 from lab.process import LabError
-from lab.query import parse_formula, parse_query
-from lab.store import Kind, Point, Store
 from tests.stores import BEGAN, Row, asked, count, gauge, one, store_of
 
 

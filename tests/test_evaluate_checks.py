@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from lab.datadog.store import CheckStatus, Store
 from lab.process import LabError
-from lab.store import CheckStatus, Store
 from tests.stores import BEGAN, checks_of, said
 
 UP = '"up".over("*").by("m").last(4).count_by_status()'

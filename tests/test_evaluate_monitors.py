@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lab.evaluate import Status, outcomes, values
+from lab.datadog.evaluate import Status, outcomes, values
+from lab.datadog.query import parse_monitor
+from lab.datadog.query.tree import MetricAlert
+from lab.datadog.store import Point, Store
 from lab.process import LabError
-from lab.query import parse_monitor
-from lab.query.tree import MetricAlert
-from lab.store import Point, Store
 from tests.stores import BEGAN, MINUTE, Row, count, gauge, named, said, store_of
 
 

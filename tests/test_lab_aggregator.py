@@ -5,10 +5,10 @@ from typing import cast
 import pytest
 
 from etcd_latency.standalone import Metric, Run, ServiceCheck, prepare, run
-from lab.aggregator import Aggregator, Recorder
+from lab.datadog.aggregator import Aggregator, Recorder
+from lab.datadog.query.tree import Every, Tag
+from lab.datadog.store import CheckStatus, Point, Store
 from lab.process import LabError
-from lab.query.tree import Every, Tag
-from lab.store import CheckStatus, Point, Store
 from tests.conftest import Serve
 from tests.servers import pages
 

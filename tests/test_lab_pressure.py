@@ -11,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from cryptography import x509
 
-from lab import cluster, faults, load, pressure
+from lab import cluster, faults, load
 from lab.cluster import Cluster, Member, port_of
 from lab.links import HOST
-from lab.pressure import rising
-from lab.stage import Stage
+from lab.recordings import pressure
+from lab.recordings.pressure import rising
+from lab.recordings.stage import Stage
 
 QUOTA = 32 * 2**20
 PATIENCE_SECONDS = 20.0

@@ -1,7 +1,7 @@
 """Monitors on recordings of real faults: who fires under which, when, for whom, and who keeps still.
 
 What each says in each recording stands in tests/fixtures/recordings/timelines.json, minute by minute, written by
-`python -m lab.matrix --write`. What it should say, and why, stands in tests/matrix.yaml, written by hand.
+`python -m lab.recordings.matrix --write`. What it should say, and why, stands in tests/matrix.yaml, written by hand.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import matrix, recording
-from lab.evaluate import Status
-from lab.matrix import Play, Timeline, definitions, played, timeline
-from lab.mutants import Mutant, mutants
-from lab.recording import PACE
-from lab.scenarios import SCENARIOS
+from lab.datadog.evaluate import Status
+from lab.recordings import matrix
+from lab.recordings.matrix import Play, Timeline, definitions, played, timeline
+from lab.recordings.mutants import Mutant, mutants
+from lab.recordings.recording import PACE, path_to, read
+from lab.recordings.scenarios import SCENARIOS
 from tests.test_assets import metadata
 
 ROOT = Path(__file__).parent.parent
@@ -119,7 +119,7 @@ def test_every_monitor_has_its_fault(key: str) -> None:
 
 def test_the_healthy_recording() -> None:
     """Half an hour and more, at the pace of the Agent, of all that monitors look at; no monitor says anything."""
-    tape = recording.read(matrix.FOLDER / "healthy.json.xz")
+    tape = read(path_to("healthy"))
     assert tape.spacing == tape.pace == PACE
     assert tape.runs * tape.spacing >= 30 * 60
     assert any(question.startswith("apiserver ") for question in tape.answers)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from lab.metricsql.matchers import quoted, selector
-from lab.metricsql.monitors import monitor, span
-from lab.metricsql.queries import Translator
+from lab.datadog.query import parse_monitor, parse_query
+from lab.datadog.query.tree import Metric, MetricAlert
+from lab.oracle.metricsql.matchers import quoted, selector
+from lab.oracle.metricsql.monitors import monitor, span
+from lab.oracle.metricsql.queries import Translator
 from lab.process import LabError
-from lab.query import parse_monitor, parse_query
-from lab.query.tree import Metric, MetricAlert
 
 COUNTS = Translator({"n"})
 SUMS = 'avg(sum_over_time({__name__="n"}[60s]))'

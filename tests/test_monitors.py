@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from etcd_latency.scoreboard.limits import LIMITS
-from lab import query, schema
-from lab.assets import files
-from lab.monitors import FOLDER, Monitor, groups, monitors, rendered
-from lab.query.tree import Arithmetic, CheckAlert, In, Metric, MetricAlert, Scope, Tag
+from lab.assets.files import files
+from lab.assets.monitors import FOLDER, Monitor, groups, monitors, rendered
+from lab.datadog import query, schema
+from lab.datadog.query.tree import Arithmetic, CheckAlert, In, Metric, MetricAlert, Scope, Tag
 from tests.test_assets import metadata
 
 ROOT = Path(__file__).parent.parent
@@ -130,7 +130,7 @@ SEEDS = {
     "the forecast of that": ("database_quota_forecast", "max(next_12h):forecast(", 80),
     "round trips +15 %": ("peer_round_trip_increase", "pct_change(avg(last_15m),last_15m)", 15),
     "more than 100 leader changes in an hour": ("leader_changes", "sum(last_1h):max:", 100),
-    "proposals that fail": ("proposals_failing", "server.proposals.failed.count", 10),
+    "proposals that fail": ("proposals_failing", "server.proposals.failed.count", 6),
     "committed and applied that fall apart": ("apply_lag", "server.proposals.apply_lag", 4000),
     "slow watchers": ("slow_watchers", "mvcc.slow_watchers", 10),
     "watches that are uneven": ("watch_imbalance", "mvcc.watchers", 2.2),

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from lab import openapi
-from lab.openapi import strict
+from lab.datadog import openapi
+from lab.datadog.openapi import strict
 from lab.process import LabError
 
 TEXT = {"type": "string"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lab.query import metrics, parse_formula, parse_monitor, parse_queries, parse_query, text, words
-from lab.query.tree import (
+from lab.datadog.query import metrics, parse_formula, parse_monitor, parse_queries, parse_query, text, words
+from lab.datadog.query.tree import (
     Arithmetic,
     Call,
     Change,

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
+from lab.datadog.query import QueryError, parse_formula, parse_monitor, parse_queries, parse_query
+from lab.datadog.query.cursor import DEEPEST
 from lab.process import LabError
-from lab.query import QueryError, parse_formula, parse_monitor, parse_queries, parse_query
-from lab.query.cursor import DEEPEST
 
 AGGREGATORS = "avg, sum, min, max, count or a percentile such as p95"
 OVER_TIME = "an aggregator over time: avg, sum, min, max, percentile, last, or change, pct_change"

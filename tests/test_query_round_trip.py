@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lab.query import QueryError, parse_formula, parse_monitor, parse_queries, parse_query, text
-from lab.query.monitor import COUNTED
-from lab.query.tree import (
+from lab.datadog.query import QueryError, parse_formula, parse_monitor, parse_queries, parse_query, text
+from lab.datadog.query.monitor import COUNTED
+from lab.datadog.query.tree import (
     Arithmetic,
     Call,
     Change,

@@ -31,7 +31,7 @@ from etcd_latency.model import (
     Target,
 )
 from etcd_latency.targets import Roster
-from lab.assets import rows
+from lab.assets.metadata import rows
 from tests.conftest import MakeCheck, recorded
 from tests.test_scrape import page, scraper_of
 

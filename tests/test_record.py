@@ -12,11 +12,12 @@ from typing import NamedTuple
 import pytest
 
 from etcd_latency.standalone import Run
-from lab import cluster, faults, load, record
-from lab.record import certificates_of, taken, wanted
-from lab.recording import Answer, Recording, read
-from lab.replay import playing
-from lab.scenarios import SCENARIOS, Scenario
+from lab import cluster, faults, load
+from lab.recordings import record
+from lab.recordings.record import certificates_of, taken, wanted
+from lab.recordings.recording import FOLDER, SUFFIX, Answer, Recording, read
+from lab.recordings.replay import playing
+from lab.recordings.scenarios import SCENARIOS, Scenario
 from tests.conftest import recorded
 
 RUNS = 3
@@ -200,10 +201,10 @@ def test_versions() -> None:
     assert record.versions_of(recording) == ("3.4.23", "3.5.16")
 
 
-@pytest.mark.parametrize("path", sorted(record.FOLDER.glob("*.xz")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(FOLDER.glob(f"*{SUFFIX}")), ids=lambda path: path.name)
 def test_kept(path: Path) -> None:
     """Each recording is told as its scenario is: as many runs, the same pace, three parts."""
-    found, scenario = read(path), SCENARIOS[path.name.removesuffix(".json.xz")]
+    found, scenario = read(path), SCENARIOS[path.name.removesuffix(SUFFIX)]
     starts = [scenario.well, scenario.well + scenario.struck] if scenario.fault else []
     assert [number for number, _ in found.story] == starts
     assert found.runs == scenario.well + scenario.struck + scenario.again

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from etcd_latency.errors import Refused, TargetError, TimedOut
 from etcd_latency.model import Target
-from lab import recording as recordings
-from lab.columns import PLACE
 from lab.process import LabError
-from lab.record import wanted
-from lab.recording import Answer, Recording, read
-from lab.replay import Tape
+from lab.recordings import recording as recordings
+from lab.recordings.columns import PLACE
+from lab.recordings.record import wanted
+from lab.recordings.recording import Answer, Recording, read
+from lab.recordings.replay import Tape
 from tests.conftest import recorded
 
 TEXT = st.text(st.characters(exclude_characters=PLACE, codec="utf-8"), max_size=12)

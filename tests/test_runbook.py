@@ -16,8 +16,8 @@ import pytest
 from etcd_latency.derive.diagnosis.causes import TABLE
 from etcd_latency.derive.diagnosis.views import Cause
 from etcd_latency.scoreboard import CAUSES
+from lab.assets.monitors import RUNBOOK, monitors
 from lab.cluster import Cluster, etcdctl
-from lab.monitors import RUNBOOK, monitors
 from tests.conftest import FIXTURES
 
 ROOT = Path(__file__).parent.parent

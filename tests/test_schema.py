@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from lab import openapi, schema
-from lab.problems import Problem
+from lab.datadog import openapi, schema
+from lab.datadog.problems import Problem
+from lab.datadog.schema import Kind, problems, read
 from lab.process import LabError
-from lab.schema import Kind, problems, read
 
 LAYOUT = {"x": 0, "y": 0, "width": 6, "height": 2}
 QUERIES = [{"data_source": "metrics", "name": "used", "query": "max:etcd_latency.mvcc.db.quota.used{$etcd_cluster}"}]

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from lab.datadog.query.tree import Every, In, Not, Scope, Some, Tag, Variable
+from lab.datadog.store import CheckStatus, Point, Store
+from lab.datadog.tags import normalised, values
 from lab.process import LabError
-from lab.query.tree import Every, In, Not, Scope, Some, Tag, Variable
-from lab.store import CheckStatus, Point, Store
-from lab.tags import normalised, values
 from tests.stores import BEGAN, count, gauge, store_of
 
 SERIES = {

@@ -1,4 +1,4 @@
-"""What stands between this project and ddev, which itself runs in `python -m lab.validation` only."""
+"""What stands between this project and ddev, which itself runs in `python -m lab.datadog.validation` only."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lab import validation
+from lab.datadog import validation
+from lab.datadog.validation import VALIDATIONS, Verdict, main, python313, validate, wrapped
 from lab.process import LabError
-from lab.validation import VALIDATIONS, Verdict, main, python313, validate, wrapped
 
 ROOT = Path(__file__).parent.parent
 GOOD = {

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from lab import victoria
-from lab.agreement import NOTHING_COMPARED, Comparison
-from lab.victoria import Victoria
+from lab.oracle import victoria
+from lab.oracle.agreement import NOTHING_COMPARED, Comparison
+from lab.oracle.victoria import Victoria
 
 TALLY = pytest.StashKey[list[Comparison]]()
 

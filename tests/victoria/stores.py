@@ -6,7 +6,7 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 
-from lab.store import Kind, Point, Store
+from lab.datadog.store import Kind, Point, Store
 
 BEGIN = 1_700_000_040
 """A minute, a while ago."""

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from lab import victoria
-from lab.agreement import compare
-from lab.evaluate import arithmetic, buckets, change, windows
-from lab.query import parse_monitor, parse_query
-from lab.query.tree import CheckAlert, EventAlert, MetricAlert
-from lab.store import Store
-from lab.victoria import Victoria
+from lab.datadog.evaluate import arithmetic, buckets, change, windows
+from lab.datadog.query import parse_monitor, parse_query
+from lab.datadog.query.tree import CheckAlert, EventAlert, MetricAlert
+from lab.datadog.store import Store
+from lab.oracle import victoria
+from lab.oracle.agreement import compare
+from lab.oracle.victoria import Victoria
 from tests.victoria.conftest import Agrees
 from tests.victoria.stores import story
 

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
-from lab import matrix, victoria
-from lab.agreement import NOTHING_COMPARED, Comparison, compare
-from lab.matrix import Play
-from lab.query import parse_monitor, parse_query
-from lab.query.tree import Expression, MetricAlert
-from lab.store import Store
-from lab.victoria import Victoria
+from lab.datadog.query import parse_monitor, parse_query
+from lab.datadog.query.tree import Expression, MetricAlert
+from lab.datadog.store import Store
+from lab.oracle import victoria
+from lab.oracle.agreement import NOTHING_COMPARED, Comparison, compare
+from lab.oracle.victoria import Victoria
+from lab.recordings import matrix
+from lab.recordings.matrix import Play
 from tests.victoria.conftest import Agrees
 
 MONITORS = Path("assets/monitors")

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab import victoria
-from lab.metricsql.monitors import monitor
-from lab.metricsql.queries import Translator
+from lab.datadog.query import parse_monitor, parse_query
+from lab.datadog.query.tree import MetricAlert
+from lab.oracle import victoria
+from lab.oracle.metricsql.monitors import monitor
+from lab.oracle.metricsql.queries import Translator
+from lab.oracle.victoria import Victoria
 from lab.process import LabError
-from lab.query import parse_monitor, parse_query
-from lab.query.tree import MetricAlert
-from lab.victoria import Victoria
 from tests.victoria.stores import BEGIN, minute, store_of
 
 Lines = dict[str, dict[int, float]]

@@ -1,0 +1,130 @@
+"""A recording, played to the real check: it asks, and hears what real servers answered.
+
+Only `etcd_latency.client` is replaced, which is where the check ends and HTTP begins; and the clock, which goes
+from run to run by as much as the replay pretends, whatever was between them when they were recorded.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from unittest.mock import patch
+
+from etcd_latency import errors, schedule
+from etcd_latency.client import Client
+from etcd_latency.errors import TimedOut
+from etcd_latency.model import Page, Reply, Target
+from etcd_latency.standalone import Run, prepare, run
+from lab.process import LabError
+from lab.recordings.record import path_of
+from lab.recordings.recording import Answer, Recording
+
+STALE_RUNS = 4
+"""What was asked less often than that had no answer."""
+
+
+class Tape:
+    """A recording at one of its runs."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.run = 0
+
+    def answer(self, target: Target, question: str, *, lasting: bool = False) -> Answer:
+        """What was said to a question; raises the `TargetError` that came instead."""
+        key = f"{target.kind} {target.url} {question}"
+        answer = self.recording.newest(key, self.run, self.recording.runs if lasting else STALE_RUNS)
+        if answer is None:
+            raise TimedOut("no answer in this run of the recording")
+        if answer.error:
+            raise getattr(errors, answer.error)(answer.body)
+        return answer
+
+
+class Player(Client):
+    """Answers from a recording."""
+
+    def __init__(self, tape: Tape, target: Target, options: Mapping[str, Any], **rest: Any) -> None:
+        self._tape = tape
+        super().__init__(target, options, **rest)
+
+    def page(self) -> Page:
+        answer = self._tape.answer(self.target, "page")
+        sink = self._sink()
+        sink.feed(answer.body.encode())
+        return self._digest(Page(sink.finish(), answer.phrase, sink.size, time.monotonic(), answer.seconds))
+
+    def get(self, url: str) -> Reply:
+        return _reply(self._tape.answer(self.target, f"get {path_of(url)}"))
+
+    def post(self, url: str, payload: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Reply:  # noqa: ARG002 - who asks changes no answer here
+        return _reply(self._tape.answer(self.target, f"post {path_of(url)} {sorted(payload.items())}"))
+
+    def served_certificate(self, url: str) -> bytes | None:  # noqa: ARG002 - there is one of each server
+        answer = self._tape.answer(self.target, "certificate", lasting=True)
+        return bytes.fromhex(answer.body) or None
+
+
+def _reply(answer: Answer) -> Reply:
+    return Reply(answer.status, answer.phrase, None, answer.body.encode(), answer.seconds, warm=True)
+
+
+class Clock:
+    """The time of a replay: it goes on as always within a run, and jumps between runs."""
+
+    def __init__(self, began: float) -> None:
+        self._wall, self._monotonic = time.time, time.monotonic
+        self._ahead = began - time.time()
+        self._due = began
+
+    def tick(self, seconds: float) -> None:
+        """Be so much later than at the last tick."""
+        self._due += seconds
+        self._ahead += self._due - self.time()
+
+    def time(self) -> float:
+        return self._wall() + self._ahead
+
+    def monotonic(self) -> float:
+        return self._monotonic() + self._ahead
+
+
+@contextmanager
+def playing(recording: Recording) -> Iterator[Iterator[tuple[float, Run]]]:
+    """What the check submits in each run of a recording, with the time that the replay pretends.
+
+    A recording whose runs were closer than its pace is stretched: what happened in a second counts for 15, say.
+    """
+    tape, clock = Tape(recording), Clock(recording.began)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="etcd-latency-replay-")))
+        stack.enter_context(patch.object(schedule, "Client", partial(Player, tape)))
+        stack.enter_context(patch.object(time, "time", clock.time))
+        stack.enter_context(patch.object(time, "monotonic", clock.monotonic))
+        checks = prepare({}, [_instance(recording, folder)])
+        yield _runs(tape, clock, lambda: run(checks))
+
+
+def _runs(tape: Tape, clock: Clock, once: Callable[[], Run]) -> Iterator[tuple[float, Run]]:
+    for number in range(tape.recording.runs):
+        tape.run = number
+        clock.tick(tape.recording.pace if number else 0.0)
+        yield clock.time(), once()
+
+
+def _instance(recording: Recording, folder: Path) -> dict[str, Any]:
+    """The instance of the recording, with its certificates in files again; a key is not needed to hear answers."""
+    files = {}
+    for option, text in recording.certificates.items():
+        path = folder / option
+        path.write_text(text)
+        files[option] = str(path)
+    unknown = [option for option in files if option not in recording.instance]
+    if unknown:
+        raise LabError(f"the recording {recording.name} has a certificate for no option: {', '.join(unknown)}")
+    return dict(recording.instance) | files
