@@ -109,6 +109,14 @@ def test_it_says_what_to_whom_and_where_to_look(one: Monitor) -> None:
         assert f"{{{{/{opened}}}}}" in message
 
 
+def test_the_readme_lists_them() -> None:
+    """By their keys, each once, and it counts them right."""
+    readme = (ROOT / "README.md").read_text()
+    (table,) = re.findall(r"^\| monitors of \| .+\n\|[-|]+\n((?:\|.+\n)+)", readme, re.MULTILINE)
+    assert sorted(re.findall(r"`(\w+)`", table)) == sorted(one.key for one in monitors())
+    assert f"Two dashboards and {len(monitors())} monitors" in readme
+
+
 SUMMED_BY_MEANING = {"grpc_errors"}
 """Its parts are series of one member: methods and codes; what several Agents count twice is in both of them."""
 
