@@ -7,6 +7,7 @@ What each says in each recording stands in tests/fixtures/recordings/timelines.j
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -16,6 +17,9 @@ import pytest
 import yaml
 
 from lab.datadog.evaluate import Status
+from lab.datadog.query import metrics, parse_monitor
+from lab.datadog.query.tree import MetricAlert
+from lab.process import LabError
 from lab.recordings import matrix
 from lab.recordings.matrix import Play, Timeline, definitions, played, timeline
 from lab.recordings.mutants import Mutant, mutants
@@ -110,12 +114,12 @@ def test_what_is_allowed_has_its_reason() -> None:
 
 @ALL
 def test_nothing_fires_before_the_fault(name: str) -> None:
-    """A cluster that is well is left in peace."""
+    """A cluster that is well is left in peace; on a machine that was busy then there may be warnings."""
     struck = play(name).struck or 0.0
+    bearable = {Status.WARN, Status.OK} if STATED[name].get("busy") else set()
     for key, groups in EXPECTED[name].items():
         for group, turns in groups.items():
-            early = [turn for turn in turns if turn[0] < struck]
-            assert not early, f"{key}: {group}: {early}"
+            assert {state for minute, state in turns if minute < struck} <= bearable, (key, group)
 
 
 @KEYS
@@ -148,18 +152,34 @@ def service_checks() -> list[str]:
     return [entry["check"] for entry in json.loads((ROOT / "assets/service_checks.json").read_text())]
 
 
-def every_mutant() -> Iterator[tuple[str, Mutant]]:
-    """Of every monitor."""
-    for key, definition in definitions().items():
-        names = service_checks() if definition["type"] == "service check" else metadata()
-        for mutant in mutants(definition, names):
-            yield key, mutant
+def has_several(definition: Mapping[str, Any]) -> bool:
+    """Whether any group of a query has more than one series, as one Agent sends them."""
+    alert = parse_monitor(definition["query"])
+    if not isinstance(alert, MetricAlert):
+        return False
+    metric = next(metrics(alert.expression))
+    groups = Counter(
+        frozenset(tag for tag in series.tags if tag.partition(":")[0] in metric.by)
+        for name in ("api-no-etcd", "slow-disk-leader")
+        for series in play(name).store.series(metric.name, metric.scope)
+    )
+    return max(groups.values(), default=0) > 2
+
+
+def broken(key: str) -> Iterator[Mutant]:
+    """All mutants of a monitor."""
+    definition = definitions()[key]
+    names = service_checks() if definition["type"] == "service check" else metadata()
+    return mutants(definition, names, several=has_several(definition))
 
 
 def notices(key: str, mutant: Mutant) -> bool:
-    """Whether any recording shows the difference; those first in which the monitor has something to say."""
-    names = sorted(EXPECTED, key=lambda name: key not in EXPECTED[name])
-    return any(said(name, mutant.definition) != EXPECTED[name].get(key, {}) for name in names)
+    """Whether any recording shows the difference, or the lab refuses it; those first that the monitor is about."""
+    try:
+        names = sorted(EXPECTED, key=lambda name: key not in EXPECTED[name])
+        return any(said(name, mutant.definition) != EXPECTED[name].get(key, {}) for name in names)
+    except LabError:
+        return True
 
 
 EQUIVALENT: dict[str, str] = {}
@@ -168,10 +188,6 @@ EQUIVALENT: dict[str, str] = {}
 
 @KEYS
 def test_a_broken_monitor_is_noticed(key: str) -> None:
-    """A limit, a comparison, a metric, a tag, a window, an aggregator, an option: each of them changed shows."""
-    survivors = [
-        mutant.what
-        for one, mutant in every_mutant()
-        if one == key and f"{key}: {mutant.what}" not in EQUIVALENT and not notices(key, mutant)
-    ]
-    assert survivors == []
+    """A limit, a comparison, a metric, a tag, a window, an aggregator, a function: each of them changed shows."""
+    survivors = [mutant.what for mutant in broken(key) if not notices(key, mutant)]
+    assert [what for what in survivors if f"{key} {what}" not in EQUIVALENT] == []

@@ -1,7 +1,7 @@
 """Monitors that are wrong: what a slip of the hand makes of a right one.
 
-Each mutant is a monitor's definition with one thing changed: a limit, the comparison, a metric, a tag, a window, an
-aggregator, a function, an option. That the suite notices each of them is what its tests are worth.
+Each mutant is a monitor's definition with one thing changed: its limit, the comparison, a metric, a tag, a window, an
+aggregator, a function. That the suite notices each of them is what its tests are worth.
 """
 
 from __future__ import annotations
@@ -47,26 +47,24 @@ class Mutant:
     definition: Definition
 
 
-def mutants(definition: Definition, names: Collection[str]) -> Iterator[Mutant]:
-    """All mutants of a monitor's definition; `names` are the metrics, or service checks, that there are."""
+def mutants(definition: Definition, names: Collection[str], *, several: bool = True) -> Iterator[Mutant]:
+    """All mutants of a monitor's definition; `names` are the metrics, or service checks, that there are.
+
+    Where a group has not `several` series, one aggregator of series is as good as another.
+    """
     alert = query.parse_monitor(definition["query"])
     yield from _limits(definition)
     if isinstance(alert, CheckAlert):
         yield from _of_check(definition, alert, names)
     elif isinstance(alert, MetricAlert):
-        yield from _of_query(definition, alert, names)
+        yield from _of_query(definition, alert, names, several=several)
 
 
 def _limits(definition: Definition) -> Iterator[Mutant]:
     thresholds = definition["options"]["thresholds"]
     for factor in FARTHER:
-        for name in ("critical", "warning"):
-            moved = dict(thresholds) | {name: _moved(definition, thresholds[name], factor)}
-            yield Mutant(f"{name} is {moved[name]:g}", _with(definition, thresholds=moved))
-    for name in ("critical_recovery", "warning_recovery"):
-        if name in thresholds:
-            kept = {other: value for other, value in thresholds.items() if other != name}
-            yield Mutant(f"no {name}", _with(definition, thresholds=kept))
+        moved = dict(thresholds) | {"critical": _moved(definition, thresholds["critical"], factor)}
+        yield Mutant(f"critical is {moved['critical']:g}", _with(definition, thresholds=moved))
 
 
 def _moved(definition: Definition, limit: float, factor: float) -> float:
@@ -83,7 +81,7 @@ def _of_check(definition: Definition, alert: CheckAlert, names: Collection[str])
             yield Mutant(f"not by {key}", _with(definition, replace(alert, by=left)))
 
 
-def _of_query(definition: Definition, alert: MetricAlert, names: Collection[str]) -> Iterator[Mutant]:
+def _of_query(definition: Definition, alert: MetricAlert, names: Collection[str], *, several: bool) -> Iterator[Mutant]:
     yield Mutant("is turned round", _with(definition, replace(alert, comparator=TURNED[alert.comparator])))
     for window in _windows(alert.window):
         yield Mutant(f"looks at {window}", _with(definition, replace(alert, window=window)))
@@ -99,11 +97,11 @@ def _of_query(definition: Definition, alert: MetricAlert, names: Collection[str]
     other = OVER_TIME[alert.aggregator]
     if other and not alert.window.startswith("next"):
         yield Mutant(f"takes the {other} of the window", _with(definition, replace(alert, aggregator=other)))
-    for what, expression in _expressions(alert.expression, names):
+    for what, expression in _expressions(alert.expression, names, several=several):
         yield Mutant(what, _with(definition, replace(alert, expression=expression)))
 
 
-def _expressions(expression: Expression, names: Collection[str]) -> Iterator[tuple[str, Expression]]:
+def _expressions(expression: Expression, names: Collection[str], *, several: bool) -> Iterator[tuple[str, Expression]]:
     found = list(query.metrics(expression))
     for metric in found:
         of_a_kind = {name for name in names if name.endswith(".count") == metric.name.endswith(".count")}
@@ -115,7 +113,7 @@ def _expressions(expression: Expression, names: Collection[str]) -> Iterator[tup
         left = {metric: replace(metric, by=tuple(other for other in metric.by if other != key)) for metric in found}
         yield f"not by {key}", _mapped(expression, left)
     for aggregator in OVER_SERIES:
-        if aggregator != found[0].aggregator:
+        if several and aggregator != found[0].aggregator:
             yield (
                 f"takes the {aggregator} of a group",
                 _mapped(expression, {found[0]: replace(found[0], aggregator=aggregator)}),

@@ -96,7 +96,7 @@ SCENARIOS = {
     "hung-follower": _demo("hung", well=30, struck=55, again=40, stage={"version": "3.5.16"}),
     "killed-follower": _demo("killed", well=30, struck=55, again=40),
     "killed-leader": _demo("killed-leader", struck=25, again=40),
-    "starved-cpu": _demo("starved-cpu", spacing=2.0),
+    "starved-cpu": _demo("starved-cpu", spacing=2.0, on_disk=True),  # who does not run is seen to wait for a disk
     "elections": Scenario(
         "the leader hands its office on again and again",
         lambda stage: pressure.elections(stage.lab, 0.1),
