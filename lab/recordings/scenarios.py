@@ -67,9 +67,7 @@ WITH_API: dict[str, Any] = {"with_api": True}
 PROXIED: dict[str, Any] = {"proxied": True}
 
 SCENARIOS = {
-    "healthy": Scenario(
-        "nothing", well=128, struck=0, again=0, spacing=PACE, warm_up=SETTLED_SECONDS, on_disk=True, stage=WITH_API
-    ),
+    "healthy": Scenario("nothing", well=124, struck=0, again=0, spacing=PACE, warm_up=SETTLED_SECONDS, stage=WITH_API),
     "slow-disk-leader": Scenario(
         f"every sync of the leader takes {SYNC_SECONDS * 1e3:g} ms longer",
         mishaps.slow_syncs(SYNC_SECONDS),
