@@ -1,18 +1,15 @@
-"""The smallest Agent: runs the check and flushes what it submitted, as far as a table needs it.
-
-Gauges keep their last value; a monotonic count becomes its growth since the run before, and has none
-after its first value or when it was reset (Agent: `pkg/aggregator`, monotonic_count).
-"""
+"""The smallest Agent: runs the check and flushes what it submitted, as far as a table needs it."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from etcd_latency.catalog import NAMESPACE
 from etcd_latency.standalone import Run, prepare, run
+from lab.datadog.aggregator import Aggregator
 
 Series = tuple[str, frozenset[str]]
 
@@ -49,27 +46,17 @@ class Agent:
     def __init__(self, instance: Mapping[str, Any], clock: Callable[[], float] = time.monotonic) -> None:
         self._checks = prepare({}, [instance])
         self._clock = clock
-        self._counts: dict[Series, float] = {}
+        self._aggregator = Aggregator()
         self._flushed_at: float | None = None
 
     def flush(self) -> Flush:
         """Run the check once and flush."""
         now = self._clock()
         result = run(self._checks)
-        points = dict(self._points(result))
+        points = {
+            (point.name.removeprefix(f"{NAMESPACE}."), point.tags): point.value
+            for point in self._aggregator.points(result, now)
+        }
         seconds = None if self._flushed_at is None else now - self._flushed_at
         self._flushed_at = now
         return Flush(points, seconds, result)
-
-    def _points(self, result: Run) -> Iterator[tuple[Series, float]]:
-        counts: dict[Series, float] = {}
-        for metric in result.metrics:
-            series = (metric.name.removeprefix(f"{NAMESPACE}."), frozenset(metric.tags))
-            if metric.type != "monotonic_count":
-                yield series, metric.value
-                continue
-            counts[series] = metric.value
-            before = self._counts.get(series)
-            if before is not None and before <= metric.value:
-                yield series, metric.value - before
-        self._counts = counts
