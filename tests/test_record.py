@@ -14,7 +14,8 @@ import pytest
 from etcd_latency.standalone import Run
 from lab import cluster, faults, load
 from lab.recordings import record
-from lab.recordings.record import certificates_of, taken, wanted
+from lab.recordings.excerpt import excerpt
+from lab.recordings.record import certificates_of, taken
 from lab.recordings.recording import FOLDER, SUFFIX, Answer, Recording, read
 from lab.recordings.replay import playing
 from lab.recordings.scenarios import SCENARIOS, Scenario
@@ -158,14 +159,14 @@ def test_shown() -> None:
     assert record.shown(instance) == {"cluster": "lab", "tls_cert": "tls_cert", "apiserver": {"endpoints": ["u"]}}
 
 
-def test_wanted() -> None:
+def test_excerpt() -> None:
     """Of a page stay families that are wanted, each behind its type, without calls of which there were none."""
-    page = wanted(recorded("etcd-3.5.16/m1-leader-load").decode())
+    page = excerpt(recorded("etcd-3.5.16/m1-leader-load").decode())
     assert "# TYPE etcd_server_has_leader gauge\netcd_server_has_leader 1\n" in page
     assert "go_" not in page
     assert " 0\n" in page
     assert not re.search(r"^grpc.* 0$", page, re.MULTILINE)
-    assert wanted(page) == page
+    assert excerpt(page) == page
 
 
 def test_types_of_objects() -> None:
@@ -175,7 +176,7 @@ def test_types_of_objects() -> None:
         for operation, kind, value in (("get", "a", 1), ("get", "b", 2), ("list", "a", 4))
     )
     page = "# TYPE etcd_request_duration_seconds histogram\n"
-    assert wanted(page + "".join(lines)) == (
+    assert excerpt(page + "".join(lines)) == (
         f'{page}etcd_request_duration_seconds_count{{operation="get"}} 3\n'
         'etcd_request_duration_seconds_count{operation="list"} 4\n'
     )
@@ -189,7 +190,7 @@ def test_numbers(text: str, plain: str) -> None:
     """Numbers are written in one way, to the millionth; what is none, or too large to be exact, as it was."""
     line = 'etcd_server_has_leader{{a="1"}} {}\n'
     page = "# TYPE etcd_server_has_leader gauge\n"
-    assert wanted(page + line.format(text)) == page + line.format(plain)
+    assert excerpt(page + line.format(text)) == page + line.format(plain)
 
 
 def test_versions() -> None:

@@ -24,19 +24,10 @@ from etcd_latency.model import Page, Reply, Target
 from etcd_latency.standalone import Run, prepare, run
 from lab.cache import say
 from lab.process import LabError
+from lab.recordings.excerpt import excerpt
 from lab.recordings.recording import FOLDER, Answer, Recording, path_to
 from lab.recordings.scenarios import SCENARIOS, Scenario
 from lab.recordings.stage import standing
-
-WANTED = re.compile(
-    r"(etcd_(server_(has_leader|is_leader|is_learner|id|version|leader_changes|heartbeat_send|slow|proposals|quota"
-    r"|apply_duration|read_indexes|health_)|cluster_version|disk_(wal_fsync|backend_commit|defrag_inflight)"
-    r"|network_(peer_(round_trip|sent_failures)|active_peers|known_peers|disconnected)"
-    r"|mvcc_(db_|put|range|txn|delete)|debugging_mvcc_(watcher|slow_watcher|pending_events|current_rev|compact_rev|db_compaction_last)"
-    r"|request)|grpc_server_(started|handled)_|process_(open|max)_fds|process_(resident|start|cpu)|apiserver_storage_(size|list))"
-)
-"""The families that are kept of a page: what monitors and the diagnosis look at. All stay out that are 0 for gRPC's
-methods which nobody calls."""
 
 MEMORY = "/dev/shm"  # noqa: S108 - folders with names that nobody can guess are made in it
 """A disk that is always fast, where there is one: so that what slows a member is its fault, not what else this
@@ -44,13 +35,7 @@ machine does. A slow disk is made by holding syncs back, which is the same there
 
 SECRETS = ("tls_private_key", "extra_headers")
 STATUS = "post /v3/maintenance/status []"
-
-UNCALLED = re.compile(r"grpc_server_(?:started|handled)_total\{.*\} 0\n?")
-SAMPLE = re.compile(r"^([^#\s{]+(?:\{.*\})?) (\S+)$", re.MULTILINE)
 OK = 200
-OF_A_TYPE = re.compile(r',type="[^"]*"')
-EXACT = 1e15
-"""What floating point holds exactly, and more than any count on these pages."""
 
 
 class Recorder(Client):
@@ -81,7 +66,7 @@ class Recorder(Client):
             return shown
 
     def _digested(self, digest: Callable[[Page], Page], page: Page) -> Page:
-        self._keep("page", Answer(wanted(page.body.decode()), phrase=page.content_type, seconds=page.seconds or 0.0))
+        self._keep("page", Answer(excerpt(page.body.decode()), phrase=page.content_type, seconds=page.seconds or 0.0))
         return digest(page)
 
     def _kept(self, question: str, reply: Reply) -> Reply:
@@ -104,45 +89,6 @@ def _keep(recording: Recording, target: Target, question: str, answer: Answer) -
 def path_of(url: str) -> str:
     """What of a URL is the same for all servers."""
     return re.sub(r"^https?://[^/]*", "", url)
-
-
-def wanted(page: str) -> str:
-    """The families that are wanted, with their numbers written in one way, to the millionth."""
-    lines = (line for line in page.splitlines() if WANTED.match(line) and not UNCALLED.fullmatch(line))
-    text = "".join(f"{line}\n" for line in _typed(page, _summed(lines)))
-    return SAMPLE.sub(lambda found: f"{found[1]} {_plain(found[2])}", text)
-
-
-def _summed(lines: Iterator[str]) -> Iterator[str]:
-    """The same, but what an API server tells of each type of object is summed over them, as the check does, too."""
-    sums: dict[str, float] = {}
-    for line in lines:
-        if line.startswith("etcd_request"):
-            series, _, value = OF_A_TYPE.sub("", line).rpartition(" ")
-            sums[series] = sums.get(series, 0.0) + float(value)
-        else:
-            yield line
-    yield from (f"{series} {value}" for series, value in sums.items())
-
-
-def _typed(page: str, lines: Iterator[str]) -> Iterator[str]:
-    """The samples, each family behind its type."""
-    types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", page, re.MULTILINE))
-    told = ""
-    for line in lines:
-        name = re.split(r"[{ ]", line, maxsplit=1)[0]
-        family = name if name in types else re.sub(r"_(bucket|sum|count)$", "", name)
-        if family != told:
-            told = family
-            yield f"# TYPE {family} {types[family]}"
-        yield line
-
-
-def _plain(text: str) -> str:
-    number = float(text)
-    if not abs(number) < EXACT:
-        return text
-    return f"{number:.6f}".rstrip("0").rstrip(".")
 
 
 def taken(recording: Recording, instance: Mapping[str, Any]) -> Callable[[], Run]:
