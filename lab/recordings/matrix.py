@@ -22,6 +22,7 @@ from lab.datadog.aggregator import Recorder
 from lab.datadog.evaluate import Status, outcomes
 from lab.datadog.query import parse_monitor
 from lab.datadog.store import Store
+from lab.process import LabError
 from lab.recordings.recording import FOLDER, SUFFIX, path_to, read
 from lab.recordings.replay import playing
 
@@ -145,13 +146,17 @@ def said(plays: Iterable[Play]) -> dict[str, dict[str, Timeline]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print what monitors say, or write down that this is what they should; returns the exit code."""
+    """Print what monitors say, or write down that this is what they should; returns the exit code: 0, or 1."""
     parser = argparse.ArgumentParser(prog="python -m lab.recordings.matrix", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="a recording; by default all")
     parser.add_argument("--folder", type=Path, default=FOLDER, help=f"where they are; by default {FOLDER}")
     parser.add_argument("--write", action="store_true", help=f"keep it in {TIMELINES}, with which the tests compare")
     options = parser.parse_args(arguments)
-    found = said(played(name, options.folder) for name in options.names or names())
+    try:
+        found = said(played(name, options.folder) for name in options.names or names())
+    except LabError as error:
+        say(f"matrix: {error}")
+        return 1
     if options.write:
         TIMELINES.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
     for name, timelines in found.items():
