@@ -18,7 +18,7 @@ import yaml
 
 from lab.datadog.evaluate import Status
 from lab.datadog.query import metrics, parse_monitor
-from lab.datadog.query.tree import MetricAlert
+from lab.datadog.query.tree import CheckAlert, MetricAlert
 from lab.process import LabError
 from lab.recordings import matrix
 from lab.recordings.matrix import Play, Timeline, definitions, played, timeline
@@ -126,6 +126,19 @@ def test_nothing_fires_before_the_fault(name: str) -> None:
 def test_every_monitor_has_its_fault(key: str) -> None:
     """A monitor that nothing here can make fire is not proven."""
     assert any(key in fires(name) for name in STATED)
+
+
+@KEYS
+def test_every_name_was_seen(key: str) -> None:
+    """Each metric and service check was sent while recordings were played, with the tags that a monitor groups by."""
+    alert = parse_monitor(definitions()[key]["query"])
+    stores = [play(name).store for name in matrix.names()]
+    if isinstance(alert, CheckAlert):
+        sent = {tag.partition(":")[0] for store in stores for one in store.checks(alert.check) for tag in one.tags}
+        assert set(alert.by) <= sent
+    elif isinstance(alert, MetricAlert):
+        for metric in metrics(alert.expression):
+            assert set(metric.by) <= {tag for store in stores for tag in store.tag_keys(metric.name)}, metric.name
 
 
 def test_the_healthy_recording() -> None:
