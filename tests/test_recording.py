@@ -114,7 +114,7 @@ def test_no_recording(tmp_path: Path, content: bytes | None) -> None:
     broken = tmp_path / "broken.json.xz"
     if content is not None:
         broken.write_bytes(content)
-    with pytest.raises(LabError, match=r"broken\.json\.xz is no recording .*; make it again with lab\.record$"):
+    with pytest.raises(LabError, match=r"broken\.json\.xz is no recording .*; run make recordings$"):
         read(broken)
 
 

@@ -54,15 +54,15 @@ def test_who_waits_in_vain_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread without work for the time that is set is gone, and the next piece gets a new one."""
     monkeypatch.setattr(workers, "IDLE_SECONDS", 0.01)
     one, answers = Workers(), queue.SimpleQueue[tuple[str, int]]()
-    before = threading.active_count()
+    before = set(threading.enumerate())  # those of other tests may end meanwhile
     for name in ("a", "b"):
         assert ask(one, name, answers)[0] == name
         wait_for_idle(one, 1)
         wait_for_idle(one, 0)
     deadline = time.monotonic() + 10
-    while threading.active_count() > before and time.monotonic() < deadline:
+    while set(threading.enumerate()) - before and time.monotonic() < deadline:
         time.sleep(0.001)
-    assert threading.active_count() == before
+    assert set(threading.enumerate()) - before == set()
 
 
 def test_an_order_that_comes_as_a_thread_gives_up_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
