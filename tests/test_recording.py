@@ -14,7 +14,7 @@ from etcd_latency.model import Target
 from lab.process import LabError
 from lab.recordings import recording as recordings
 from lab.recordings.columns import PLACE
-from lab.recordings.record import wanted
+from lab.recordings.excerpt import excerpt
 from lab.recordings.recording import Answer, Recording, read
 from lab.recordings.replay import Tape
 from tests.conftest import recorded
@@ -70,7 +70,7 @@ def test_round_trip(path: Path, runs: list[dict[str, Answer]]) -> None:
 
 def test_page(path: Path) -> None:
     """A real page comes back to the letter, hours of it."""
-    page = wanted(recorded("etcd-3.5.16/m1-leader-load").decode())
+    page = excerpt(recorded("etcd-3.5.16/m1-leader-load").decode())
     recording = made()
     for number in range(20):
         recording.put(PAGE, Answer(page.replace("etcd_server_has_leader 1", f"etcd_server_has_leader {number % 2}")))
