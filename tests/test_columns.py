@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.recordings.columns import PLACE, packed, unpacked
-from lab.recordings.record import wanted
+from lab.recordings.excerpt import excerpt
 from tests.conftest import recorded
 
 TEXTS = st.lists(
@@ -74,7 +74,7 @@ def test_another_template() -> None:
 
 def test_cost() -> None:
     """A page that is taken fifty times, with all its counters growing, takes less than twice what it takes once."""
-    page = wanted(recorded("etcd-3.5.16/m1-leader-load").decode())
+    page = excerpt(recorded("etcd-3.5.16/m1-leader-load").decode())
     pages = [
         re.sub(r" (\d+)$", lambda found, time=time: f" {int(found[1]) + 3 * time}", page, flags=re.MULTILINE)
         for time in range(50)
