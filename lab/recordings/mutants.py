@@ -12,7 +12,6 @@ from difflib import get_close_matches
 from typing import Any
 
 from lab.datadog import query
-from lab.datadog.evaluate.trees import calls
 from lab.datadog.query.tree import (
     Alert,
     Arithmetic,
@@ -26,6 +25,7 @@ from lab.datadog.query.tree import (
     Negative,
     Text,
 )
+from lab.datadog.query.walk import calls
 
 Definition = Mapping[str, Any]
 

@@ -10,9 +10,8 @@ from lab.datadog.evaluate import durations
 from lab.datadog.evaluate.expression import MINUTE
 from lab.datadog.evaluate.lines import Points
 from lab.datadog.evaluate.status import Judge, Status
-from lab.datadog.evaluate.trees import calls
 from lab.datadog.query.tree import MetricAlert
-from lab.datadog.query.walk import metrics
+from lab.datadog.query.walk import calls, metrics
 from lab.process import LabError
 
 OnMissing = Literal["default", "show_no_data", "show_and_notify_no_data", "resolve"]

@@ -14,9 +14,8 @@ from lab.datadog.evaluate.buckets import filled, rolled
 from lab.datadog.evaluate.expression import MINUTE, evaluate
 from lab.datadog.evaluate.lines import Line
 from lab.datadog.evaluate.modifiers import modified
-from lab.datadog.evaluate.trees import calls
 from lab.datadog.query.tree import Expression, Metric, MetricAlert
-from lab.datadog.query.walk import metrics
+from lab.datadog.query.walk import calls, metrics
 from lab.datadog.store import Store
 
 Source = Callable[[Expression], list[Line]]

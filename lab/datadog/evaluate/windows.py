@@ -16,9 +16,8 @@ from lab.datadog.evaluate.arithmetic import Value, combined, lines_of, negated
 from lab.datadog.evaluate.expression import MINUTE
 from lab.datadog.evaluate.lines import NOTHING, Group, Line, Points, refusal
 from lab.datadog.evaluate.sources import Ends, Source, sources, whole
-from lab.datadog.evaluate.trees import calls, inside
 from lab.datadog.query.tree import Arithmetic, Call, Expression, MetricAlert, Negative, Number, Text
-from lab.datadog.query.walk import metrics
+from lab.datadog.query.walk import calls, inside, metrics
 from lab.datadog.store import Store
 from lab.process import LabError
 

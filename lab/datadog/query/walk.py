@@ -27,12 +27,22 @@ Node = Expression | Scope | Text
 
 def metrics(node: Expression | Alert) -> Iterator[Metric]:
     """The metrics in it, from left to right."""
-    return (found for found, _ in _nodes(node) if isinstance(found, Metric))
+    return (found for found in inside(node) if isinstance(found, Metric))
 
 
 def words(node: Expression | Alert) -> Iterator[Word]:
     """Words without quotes, from left to right: names of queries in a formula, and arguments such as `mean`."""
-    return (found for found, _ in _nodes(node) if isinstance(found, Word))
+    return (found for found in inside(node) if isinstance(found, Word))
+
+
+def calls(node: Expression | Alert) -> Iterator[Call]:
+    """The calls of functions in it, from left to right."""
+    return (found for found in inside(node) if isinstance(found, Call))
+
+
+def inside(node: Expression | Alert) -> Iterator[Node]:
+    """The node and all that is in it, from left to right."""
+    return (found for found, _ in _nodes(node))
 
 
 def deepest(expression: Expression) -> tuple[int, int]:
