@@ -22,6 +22,8 @@ from lab.recordings.scenarios import SCENARIOS, Scenario
 from tests.conftest import recorded
 
 RUNS = 3
+SPACING = 0.5
+"""Seconds between runs, when played as well: stretched, they would outlast the minute in which round trips are low."""
 EVERYTHING = {"timeout": 5, "alarm_list_interval": 0.01, "member_list_interval": 0.01}
 """Options of the check with which each run asks all questions, as each run does that is played."""
 NEEDED = (
@@ -78,7 +80,8 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Both:
             made_by="a test",
             versions=(lab.version,),
             began=time.time(),
-            spacing=0.5,
+            spacing=SPACING,
+            pace=SPACING,
             instance=record.shown(instance),
             certificates=certificates_of(instance),
         )
@@ -94,7 +97,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Both:
 
 
 def _later(run: Run) -> Run:
-    time.sleep(0.5)
+    time.sleep(SPACING)
     return run
 
 
