@@ -174,16 +174,18 @@ class Analysis:
     def _watchers(self, seen: Iterable[Seen]) -> Iterator[Finding]:
         known = {one.target: storage.watchers(one.reading) for one in seen if one.reading}
         watchers = {target.name: number for target, number in known.items() if number is not None}
-        yield from _shares("mvcc.watchers.share", known, storage.shares(watchers))
+        yield from _by_member("mvcc.watchers.share", known, storage.shares(watchers))
         imbalance = storage.imbalance(watchers)
         if imbalance is not None:
             yield Gauge("cluster.watchers.imbalance", imbalance, self._config.tagging.tags)
 
     def _handled(self, seen: Iterable[Seen]) -> Iterator[Finding]:
-        """Which member answers how much of what all answer: that falls when clients leave one, not when they rest."""
+        """Which member answers how much beside the others: that falls when clients leave one, not when they rest."""
         known = {one.target: clients.handled(one.interval) for one in seen if one.interval}
         handled = {target.name: number for target, number in known.items() if number is not None}
-        yield from _shares("grpc.server.handled.share", known, storage.shares(handled, clients.FEWEST_HANDLED))
+        fewest = clients.FEWEST_HANDLED
+        yield from _by_member("grpc.server.handled.share", known, storage.shares(handled, fewest))
+        yield from _by_member("grpc.server.handled.beside_others", known, storage.beside_others(handled, fewest))
 
     def _quorum(self, voting: Sequence[Seen]) -> quorum.Quorum:
         survey = self._survey
@@ -256,10 +258,10 @@ def _gauges(figures: Mapping[str, float], tags: tuple[str, ...]) -> Iterator[Fin
         yield Gauge(name, value, tags)
 
 
-def _shares(metric: str, targets: Iterable[Target], shares: Mapping[str, float]) -> Iterator[Finding]:
+def _by_member(metric: str, targets: Iterable[Target], values: Mapping[str, float]) -> Iterator[Finding]:
     for target in targets:
-        if target.name in shares:
-            yield Gauge(metric, shares[target.name], target.tags)
+        if target.name in values:
+            yield Gauge(metric, values[target.name], target.tags)
 
 
 def _observed(interval: Interval, families: Iterable[catalog.Family], now: float, tags_of: TagsOf) -> Iterator[Finding]:

@@ -242,6 +242,8 @@ def test_shares_of_the_calls(stack: ExitStack, gained: tuple[int, int, int], sha
     assert [told.value("grpc.server.handled.share", f"etcd_member:{name}") for name in MEMBERS] == (
         [[share] for share in shares] or [[], [], []]
     )
+    beside = [told.value("grpc.server.handled.beside_others", f"etcd_member:{name}") for name in MEMBERS]
+    assert beside == ([[3.0], [6.0], [1 / 3]] if shares else [[], [], []])
 
 
 # ---- what an API server waits for

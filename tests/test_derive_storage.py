@@ -101,6 +101,18 @@ def test_unfinished_calls(numbers: dict[str, int], expected: float | None) -> No
     assert storage.unfinished(page(calls(**numbers))) == expected
 
 
+def test_calls_that_wait_on_purpose() -> None:
+    """Who waits for a lock, or for an office, is not kept waiting by etcd."""
+    text = calls(Put_started=30, Put_handled=27, Lock_started=200, Lock_handled=10, Campaign_started=5)
+    for method, service in (
+        ("Put", "etcdserverpb.KV"),
+        ("Lock", "v3lockpb.Lock"),
+        ("Campaign", "v3electionpb.Election"),
+    ):
+        text = text.replace(f'grpc_method="{method}"', f'grpc_method="{method}",grpc_service="{service}"')
+    assert storage.unfinished(page(text)) == 3
+
+
 def test_watchers() -> None:
     """Those of the v3 store, and each member's share of them."""
     assert storage.watchers(page(gauge(etcd_debugging_mvcc_watcher_total=30, etcd_debugging_store_watchers=0))) == 30
@@ -120,6 +132,22 @@ def test_few_are_not_shared_out() -> None:
     """What is no more than the fewest says nothing of who has more of it."""
     assert shares({"a": 30.0, "b": 20.0}, fewest=50) == {}
     assert shares({"a": 30.0, "b": 30.0}, fewest=50) == {"a": 0.5, "b": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("handled", "expected"),
+    [
+        ({"a": 100, "b": 100, "c": 100}, {"a": 1, "b": 1, "c": 1}),
+        ({"a": 100, "b": 100, "c": 400}, {"a": 1, "b": 1, "c": 4}),  # that one is busy is no loss of the others
+        ({"a": 15, "b": 150, "c": 150}, {"a": 0.1, "b": 10, "c": 10}),  # its clients have left it
+        ({"a": 0, "b": 200}, {"a": 0}),
+        ({"a": 20, "b": 30}, {}),
+        ({"a": 900}, {}),
+    ],
+)
+def test_beside_others(handled: dict[str, float], expected: dict[str, float]) -> None:
+    """A member is measured by what is usual among the others; of few calls, or one member, there is nothing to say."""
+    assert storage.beside_others(handled, 50) == pytest.approx(expected)
 
 
 @given(st.dictionaries(st.text(max_size=3), st.integers(0, 10**6).map(float), min_size=2, max_size=9))

@@ -8,6 +8,7 @@ its limit then: what a page says is not of one instant, so a difference may come
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from statistics import median_low
 
 from etcd_latency.derive.pages import Reading
 
@@ -17,6 +18,9 @@ DEFAULT_QUOTA = 2 * 1024**3
 MOST_APPLY_LAG = 5000
 """Entries that may be committed and not yet applied. With more, etcd refuses requests with "too many requests"
 (etcdserver/v3_server.go: maxGapBetweenApplyAndCommitIndex, 3.4 to 3.7)."""
+
+WAIT_ON_PURPOSE = ("v3electionpb.Election", "v3lockpb.Lock")
+"""Services whose unary calls return when it is the caller's turn, hours later maybe."""
 
 FEWEST_MEMBERS = 2
 """One alone always has everything."""
@@ -62,12 +66,19 @@ def apply_headroom(page: Reading) -> float | None:
 def unfinished(page: Reading) -> float | None:
     """Unary calls that were started and are not handled yet.
 
-    A stream such as Watch is handled only when it ends, hours after it was started.
+    A stream such as Watch is handled only when it ends, hours after it was started, and so is a call that waits for
+    a lock or an office.
     """
-    return _gap(
-        page.total("grpc_server_started_total", grpc_type="unary"),
-        page.total("grpc_server_handled_total", grpc_type="unary"),
-    )
+    return _gap(_prompt(page, "grpc_server_started_total"), _prompt(page, "grpc_server_handled_total"))
+
+
+def _prompt(page: Reading, family: str) -> float | None:
+    """Unary calls but for those that wait on purpose."""
+    everything = page.total(family, grpc_type="unary")
+    if everything is None:
+        return None
+    waiting = (page.total(family, grpc_type="unary", grpc_service=service) for service in WAIT_ON_PURPOSE)
+    return everything - sum(filter(None, waiting))
 
 
 def revision_age(page: Reading) -> float | None:
@@ -99,6 +110,18 @@ def shares(numbers: Mapping[str, float], fewest: float = 0.0) -> dict[str, float
     if len(numbers) < FEWEST_MEMBERS or not together > fewest:
         return {}
     return {member: number / together for member, number in numbers.items()}
+
+
+def beside_others(numbers: Mapping[str, float], fewest: float = 0.0) -> dict[str, float]:
+    """By member, how many times as many it has as the others usually do: 1 is even, whatever one of them has at once.
+
+    Usual is the lower median of the others. Nothing where all have no more than `fewest` together, nor for whom the
+    others usually have none.
+    """
+    if len(numbers) < FEWEST_MEMBERS or not sum(numbers.values()) > fewest:
+        return {}
+    usual = {member: median_low(numbers[other] for other in numbers if other != member) for member in numbers}
+    return {member: number / usual[member] for member, number in numbers.items() if usual[member] > 0}
 
 
 def imbalance(watchers: Mapping[str, float]) -> float | None:
