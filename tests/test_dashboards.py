@@ -10,7 +10,7 @@ from datadog_checks.base.stubs.aggregator import AggregatorStub
 
 from lab.assets import dashboards, monitors
 from lab.assets.dashboards.limits import BY_DEFINITION, Limits
-from lab.assets.dashboards.metrics import VARIABLES
+from lab.assets.dashboards.metrics import VARIABLES, family
 from lab.assets.dashboards.widgets import Widget
 from lab.assets.metadata import METADATA
 from lab.datadog import schema
@@ -174,9 +174,9 @@ def test_queries_name_tags_that_there_are(tags: Tags) -> None:
     """In filters and in groups, as the recorded series carry them."""
     asked = [(one, found, key) for one, found in METRICS for key in named(found) if found.name in tags]
     known = {name: frozenset.union(*keys) for name, keys in tags.items()}
-    # The severity has a member where one is to blame, of which these pages have none.
+    # The severity has a member where one is to blame, an answer where one was asked: these pages have neither.
     missing = {(found.name, key) for _, found, key in asked if key not in known[found.name]}
-    assert missing == {("etcd_latency.diagnosis.severity", "etcd_member")}
+    assert missing == {(f"etcd_latency.{name}", "etcd_member") for name in ("diagnosis.severity", "probe.success")}
 
 
 def named(metric: Metric) -> Iterator[str]:
@@ -188,6 +188,32 @@ def named(metric: Metric) -> Iterator[str]:
 def test_members_are_told_apart_by_cluster() -> None:
     """Members of many clusters have the same names, so all groups are by cluster first."""
     assert said(one for one, found in METRICS if found.by and found.by[0] != "etcd_cluster") == []
+
+
+# Together
+
+
+def test_what_a_group_has_once_is_not_summed(tags: Tags) -> None:
+    """Several Agents may measure one cluster, and each would count: a sum is of series that differ in another tag."""
+    for one, found in METRICS:
+        if found.aggregator == "sum" and found.name in tags:
+            once = {"endpoint", *found.by}
+            apart = frozenset.union(*tags[found.name]) - once
+            # A family with details has more series once they are asked for.
+            assert apart or family(found.name.removeprefix("etcd_latency.")).detail, (str(one), found.name)
+
+
+FAIR = "etcd_latency.mvcc.watchers"
+"""Compared with its mean: that is what a fair share is."""
+
+
+def test_no_mean_hides_a_member() -> None:
+    """One slow member of three is a third in a mean; so means are by member, or by API server."""
+    means = [(one, found) for one, found in METRICS if found.aggregator == "avg" and found.name != FAIR]
+    assert means
+    assert (
+        said((str(one), found.name) for one, found in means if listened_to(found) - {*found.by, "etcd_cluster"}) == []
+    )
 
 
 # Limits
