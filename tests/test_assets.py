@@ -7,6 +7,7 @@ import json
 import re
 import time
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from datadog_checks.base.stubs.aggregator import AggregatorStub
@@ -202,6 +203,81 @@ def test_what_the_lab_has_not_is_described(serve: Serve, make_check: MakeCheck, 
     emitted, described = types(aggregator), metadata()
     assert {name: described.get(name) for name in emitted} == emitted
     assert {name for name in own() - emitted.keys() if name.startswith(RECORDED_ONLY)} == set()
+
+
+STATUSES = ["ok", "warning", "critical", "unknown"]
+
+
+def test_service_checks_are_what_datadog_takes() -> None:
+    """Exactly these keys, statuses in their order, and texts that say something."""
+    described = json.loads((ROOT / "assets/service_checks.json").read_text())
+    assert len({one["check"] for one in described}) == len({one["name"] for one in described}) == len(described)
+    for one in described:
+        assert one.keys() == {"agent_version", "integration", "check", "statuses", "groups", "name", "description"}
+        assert re.fullmatch(r"\d+\.\d+\.\d+", one["agent_version"])
+        assert one["integration"] == "etcd latency"
+        assert one["statuses"] == [status for status in STATUSES if status in one["statuses"]]
+        assert {f"`{status.upper()}`" for status in one["statuses"]} == set(re.findall("`[A-Z]+`", one["description"]))
+        assert one["groups"] == list(dict.fromkeys(one["groups"]))
+        assert re.fullmatch(r"etcd_latency(\.[a-z]+(_[a-z]+)*)+", one["check"])
+
+
+MANIFEST = {
+    "": "manifest_version app_uuid app_id display_on_public_website tile assets author",
+    "tile": "overview configuration support changelog description title media classifier_tags",
+    "assets": "integration dashboards monitors",
+    "assets.integration": "auto_install source_type_id source_type_name configuration events metrics service_checks",
+    "assets.integration.events": "creates_events",
+    "assets.integration.metrics": "prefix check metadata_path",
+    "assets.integration.service_checks": "metadata_path",
+    "author": "name homepage support_email sales_email",
+}
+"""The keys of a manifest of version 2, by where they stand."""
+
+
+@pytest.mark.parametrize("place", MANIFEST)
+def test_the_manifest_has_the_keys_of_its_version(place: str) -> None:
+    """None is missing, and none is spelled wrong: Datadog would not tell."""
+    part = json.loads((ROOT / "manifest.json").read_text())
+    for key in filter(None, place.split(".")):
+        part = part[key]
+    assert sorted(part) == sorted(MANIFEST[place].split())
+
+
+CLASSES = r"(Category|Submitted Data Type|Supported OS|Offering)::[A-Z][A-Za-z ]+"
+
+
+def test_the_values_of_the_manifest() -> None:
+    """Of the types that Datadog's own manifests have."""
+    manifest = json.loads((ROOT / "manifest.json").read_text())
+    integration = manifest["assets"]["integration"]
+    assert str(UUID(manifest["app_uuid"])) == manifest["app_uuid"]
+    flags = (
+        manifest["display_on_public_website"],
+        integration["auto_install"],
+        integration["events"]["creates_events"],
+    )
+    assert [flag for flag in flags if not isinstance(flag, bool)] == []
+    assert integration["source_type_id"] == 0
+    tags = manifest["tile"]["classifier_tags"]
+    assert [tag for tag in tags if not re.fullmatch(CLASSES, tag)] == []
+    assert len(set(tags)) == len(tags)
+    assert (ROOT / manifest["tile"]["changelog"]).is_file()
+    assert manifest["author"]["homepage"].startswith("https://")
+    assert all("@" in manifest["author"][key] for key in ("support_email", "sales_email"))
+
+
+def test_the_manifest_names_what_there_is() -> None:
+    """Files that exist and have the title by which they are listed, and a metric that the check sends."""
+    manifest = json.loads((ROOT / "manifest.json").read_text())
+    assert manifest["tile"]["title"] == manifest["assets"]["integration"]["source_type_name"] == "etcd latency"
+    assert manifest["assets"]["integration"]["metrics"]["check"] in metadata()
+    for kind in ("dashboards", "monitors"):
+        listed = manifest["assets"][kind]
+        assert {title: json.loads((ROOT / path).read_text())["title"] for title, path in listed.items()} == {
+            title: title for title in listed
+        }
+        assert {ROOT / path for path in listed.values()} == set((ROOT / "assets" / kind).iterdir())
 
 
 def test_service_checks_are_described(serve: Serve, real_cluster: Cluster, aggregator: AggregatorStub) -> None:

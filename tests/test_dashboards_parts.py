@@ -8,7 +8,7 @@ from lab.assets.dashboards.board import Board, definition
 from lab.assets.dashboards.grid import COLUMNS, Box, Size, placed, widths
 from lab.assets.dashboards.limits import Limit, Limits
 from lab.assets.dashboards.widgets import Widget, note_height
-from lab.assets.monitors import Monitor
+from lab.assets.monitors import Monitor, groups
 from lab.process import LabError
 
 
@@ -21,6 +21,25 @@ LAG = monitor("lag", query="max(last_5m):max:etcd_latency.mvcc.keys{*} by {etcd_
 SPARE = monitor("spare_room", query="max(last_5m):min:etcd_latency.mvcc.keys{*}", compare="<=", critical=1, warning=2)
 CHECK = monitor("health", check="etcd_latency.endpoint.health", by=("etcd_cluster",))
 LIMITS = Limits([LAG, SPARE, CHECK])
+
+
+# Monitors
+
+
+def test_a_monitor_is_told_apart_by_all_tags_of_its_query() -> None:
+    """Each once, in the order of the query, however it is written; those of a service check are said."""
+    metric = "max:etcd_latency.mvcc.keys{*}"
+    one = monitor("two", query=f"min(last_5m):{metric} by {{b, a}} / {metric} by {{a,c}}", compare=">")
+    assert groups(one) == ("b", "a", "c")
+    assert groups(CHECK) == ("etcd_cluster",)
+
+
+def test_a_query_has_its_limits_whole() -> None:
+    """Not rounded to six digits, nor fewer runs than the longest of the three takes."""
+    assert monitor("large", query="min(last_5m):max:a{*}", compare=">", critical=1234567.5).whole_query.endswith(
+        " > 1234567.5"
+    )
+    assert ".last(21)." in monitor("slow", check="a", by=("b",), critical=3, warning=3, ok=20).whole_query
 
 
 # The grid

@@ -54,6 +54,9 @@ def test_scopes(scope: str, selected: str) -> None:
             f"({SUMS} by (k) - on () group_left () avg(avg_over_time({{__name__={quoted('m')}}}[60s])))",
         ),
         ("abs(n{*})", f"abs({SUMS})"),
+        ("clamp_min(n{*}, 0.5)", f"clamp_min({SUMS}, 0.5)"),
+        ("timeshift(n{*}, -90)", f"last_over_time({SUMS}[60s:60s] offset 90s)"),
+        ("moving_rollup(n{*}, 300, 'max')", f"(max_over_time({SUMS}[300s:60s]) if {SUMS})"),
     ],
 )
 def test_queries(query: str, text: str) -> None:
@@ -68,6 +71,9 @@ def test_queries(query: str, text: str) -> None:
         ("1 + anomalies(avg:g{*}, 'basic', 2)", r"column 5: VictoriaMetrics has nothing like this anomalies\(\)"),
         ("ewma_3(avg:g{*})", r"column 1: .* nothing like this ewma_3\(\)"),
         ("clamp_min(avg:g{*})", r"column 1: .* nothing like this clamp_min\(\)"),
+        ("clamp_min(avg:g{*}, '0.5')", r"column 1: .* nothing like this clamp_min\(\)"),
+        ("timeshift(avg:g{*}, 'soon')", r"column 1: .* nothing like this timeshift\(\)"),
+        ("moving_rollup(avg:g{*}, '5m')", r"column 1: .* nothing like this moving_rollup\(\)"),
         ("top(avg:g{*} by {k}, 3, 'area', 'desc')", r"column 1: .* nothing like this top\(\)"),
         ("abs(avg:g{*}).rollup(avg, 60)", r"column 1: .* nothing like this abs\(\)"),
         ("avg:g{*}.rollup(sum, 300)", r"column 9: VictoriaMetrics has nothing like this \.rollup\(\)"),

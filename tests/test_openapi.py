@@ -92,6 +92,15 @@ def test_each_keyword_is_carried_over(made: dict[str, Any], expected: dict[str, 
     assert derived(made) == expected
 
 
+@pytest.mark.parametrize("keyword", sorted(openapi.UNREAD))
+def test_a_keyword_that_is_not_carried_over_is_refused(keyword: str) -> None:
+    """A schema without it would take what Datadog refuses; a key of a document may be called like one."""
+    demand = {"type": "object", "properties": {"inner": {"type": "integer", keyword: [TEXT]}}}
+    with pytest.raises(LabError, match=f"a schema has {keyword}, which is not carried over"):
+        derived(demand)
+    assert derived({"type": "object", "properties": {keyword: TEXT}})["properties"] == {keyword: TEXT}
+
+
 def test_a_union_goes_by_the_value_that_tells_its_forms_apart() -> None:
     """Several values may name one form."""
     assert derived({"oneOf": REFERENCES}) == {

@@ -14,21 +14,52 @@ from lab.datadog import openapi, schema
 from lab.datadog.problems import Problem
 from lab.datadog.schema import Kind, problems, read
 from lab.process import LabError
+from tests.test_catalog import UNITS as UNITS_OF_METRICS
 
 LAYOUT = {"x": 0, "y": 0, "width": 6, "height": 2}
 QUERIES = [{"data_source": "metrics", "name": "used", "query": "max:etcd_latency.mvcc.db.quota.used{$etcd_cluster}"}]
+UNIT = {"type": "canonical_unit", "unit_name": "fraction"}
 TIMESERIES = {
     "type": "timeseries",
     "title": "Quota used",
     "time": {"live_span": "1h"},
+    "yaxis": {"scale": "linear", "min": "auto", "max": "auto"},
+    "markers": [{"value": "y = 0.8", "display_type": "error dashed"}],
+    "custom_links": [{"label": "Runbook", "link": "https://example.com/runbook"}],
     "requests": [
         {
             "response_format": "timeseries",
             "queries": QUERIES,
-            "formulas": [{"formula": "used", "alias": "used", "number_format": {"unit": {"type": "canonical_unit"}}}],
+            "formulas": [{"formula": "used", "alias": "used", "number_format": {"unit": UNIT}}],
             "display_type": "line",
+            "style": {"palette": "warm"},
         }
     ],
+}
+VALUE = {
+    "type": "query_value",
+    "title": "Quota used",
+    "requests": [
+        {
+            "response_format": "scalar",
+            "queries": [QUERIES[0] | {"aggregator": "last"}],
+            "formulas": [{"formula": "used", "alias": "used"}],
+        }
+    ],
+}
+STATUS = {
+    "type": "check_status",
+    "title": "Quorum",
+    "check": "etcd_latency.quorum",
+    "grouping": "cluster",
+    "group_by": ["etcd_cluster"],
+    "tags": ["$etcd_cluster"],
+}
+MONITORS = {
+    "type": "manage_status",
+    "title": "Monitors",
+    "query": 'tag:"integration:etcd-latency" group:$etcd_cluster',
+    "sort": "status,asc",
 }
 NOTE = {"type": "note", "content": "Read this first.", "background_color": "white"}
 BOARD: dict[str, Any] = {
@@ -67,9 +98,14 @@ ALERT: dict[str, Any] = {
         "tags": TAGS,
         "priority": 2,
         "options": {
-            "thresholds": {"critical": 0.8, "warning": 0.7},
-            "on_missing_data": "default",
+            "thresholds": {"critical": 0.8, "warning": 0.7, "critical_recovery": 0.75, "warning_recovery": 0.65},
+            "include_tags": False,
+            "new_group_delay": 300,
+            "notify_audit": False,
+            "renotify_interval": 60,
             "renotify_statuses": ["alert"],
+            "on_missing_data": "default",
+            "require_full_window": False,
         },
     },
 }
@@ -78,19 +114,39 @@ CHECK: dict[str, Any] = ALERT | {
         **ALERT["definition"],
         "type": "service check",
         "query": '"etcd_latency.quorum".over("*").by("etcd_cluster").last(4).count_by_status()',
-        "options": {"thresholds": {"critical": 3, "warning": 3, "ok": 2}, "notify_no_data": False},
+        "options": {
+            "thresholds": {"critical": 3, "warning": 3, "ok": 2},
+            "include_tags": False,
+            "new_group_delay": 300,
+            "notify_audit": False,
+            "renotify_interval": 0,
+            "notify_no_data": False,
+        },
     },
 }
 GROUP = "widgets[1].definition"
 SERIES = f"{GROUP}.widgets[0].definition"
 REQUEST = f"{SERIES}.requests[0]"
 OPTIONS = "definition.options"
+NOT_OUR_MONITORS = 'does not begin with tag:"integration:etcd-latency", which our monitors have'
 NOT_OURS = "does not belong into an asset: Datadog sets it in the account that imports it"
+NO_TAG = "is no tag as Datadog keeps it: small letters first, then digits and _ - : . / as well"
 NO_PREFIX = "does not begin with the integration, as in '[etcd latency] No leader'"
-LIVE = "1m 5m 10m 15m 30m 1h 4h 1d 2d 1w 1mo 3mo 6mo week_to_date month_to_date 1y alert"
-SPANS = ", ".join(f'"{span}"' for span in LIVE.split())
+
+
+def quoted(words: str) -> str:
+    """Each in quotes, as the errors list what there is to choose from."""
+    return ", ".join(f'"{word}"' for word in words.split())
+
+
+SPANS = quoted("1m 5m 10m 15m 30m 1h 4h 1d 2d 1w 1mo 3mo 6mo week_to_date month_to_date 1y alert")
 AGGREGATORS = '"avg", "min", "max", "sum", "last", "area", "l2norm", "percentile"'
 UNITS = '"canonical_unit", "custom_unit_label"'
+OURS = quoted(
+    "byte connection core day error event file fraction item key message millisecond object operation percent request "
+    "second thread transaction"
+)
+PALETTES = quoted("blue classic cool dog_classic gray green grey orange purple red semantic warm yellow")
 MISSING = '"default", "show_no_data", "show_and_notify_no_data", "resolve"'
 GONE = object()
 
@@ -132,6 +188,7 @@ def test_what_is_fine_has_no_problems(kind: Kind, document: dict[str, Any]) -> N
         ("template_variables[0].defaults[0]", "", "has 0 characters, less than 1"),
         ("layout_type", "free", '"free" is not "ordered"'),
         ("reflow_type", "fluid", '"fluid" is none of "auto", "fixed"'),
+        ("reflow_type", "auto", "must be fixed: with auto, widgets have no layout"),
         ("id", "abc-def-ghi", NOT_OURS),
         ("author_handle", "someone@example.com", NOT_OURS),
         ("url", "/dashboard/abc", NOT_OURS),
@@ -144,23 +201,50 @@ def test_what_is_fine_has_no_problems(kind: Kind, document: dict[str, Any]) -> N
         ("widgets[0].definition.contents", "x", "no such key; did you mean content?"),
         ("widgets[1].layout.width", "12", '"12" is not a whole number'),
         ("widgets[1].layout.width", -1, "-1 is less than 0"),
+        ("widgets[1].layout.width", 13, "13 is more than 12"),
         ("widgets[1].layout.height", GONE, "is missing"),
+        ("widgets[1].layout.height", 0, "is nothing to be seen"),
+        ("widgets[0].definition.content", "", "says nothing"),
+        ("widgets[0].definition.background_color", "whitish", "is no colour of Datadog's"),
+        ("widgets[0].definition.font_size", "big", "is no size such as 16"),
+        ("widgets[0].definition.tick_pos", "half", "is no percentage such as 50%"),
+        (f"{GROUP}.title", GONE, "is missing"),
+        (f"{GROUP}.widgets", [], "has 0 entries, less than 1"),
+        (f"{GROUP}.widgets[0].layout", GONE, "is missing"),
         (f"{GROUP}.widgets", {}, "{} is not a list"),
         (f"{SERIES}.autoscale", True, "no such key"),
+        (f"{SERIES}.title", GONE, "is missing"),
+        (f"{SERIES}.requests", GONE, "is missing"),
+        (f"{SERIES}.requests", [], "has 0 entries, less than 1"),
+        (f"{SERIES}.yaxis.scale", "linar", "is none of linear, log, sqrt, and pow with a number"),
+        (f"{SERIES}.yaxis.max", "much", "is neither auto nor a number"),
+        (f"{SERIES}.markers[0].value", "y == 1", "is neither 'y = 1' nor '0 < y < 1'"),
+        (f"{SERIES}.markers[0].display_type", "red", "is not a severity with a line, as in 'error dashed'"),
+        (f"{SERIES}.custom_links[0].link", GONE, "is missing"),
         (f"{SERIES}.show_legend", "yes", '"yes" is not true or false'),
         (f"{SERIES}.time.live_span", "2h", f'"2h" is none of {SPANS}'),
         (f"{SERIES}.time.live_spam", "1h", "no such key; did you mean live_span?"),
         (f"{SERIES}.time.type", "alive", '"alive" is none of "fixed", "live"'),
         (f"{REQUEST}.q", "avg:system.load.1{*}", "is deprecated"),
         (f"{REQUEST}.display_type", "lines", '"lines" is none of "area", "bars", "line", "overlay"'),
-        (f"{REQUEST}.queries[0].aggregator", "avgs", f'"avgs" is none of {AGGREGATORS}'),
         (
             f"{REQUEST}.queries[0].data_source",
             "metric",
             '"metric" is none of 26 values; near are "metrics", "apm_metrics"',
         ),
+        (f"{REQUEST}.queries", GONE, "is missing"),
+        (f"{REQUEST}.queries", [], "has 0 entries, less than 1"),
         (f"{REQUEST}.queries[0].name", GONE, "is missing"),
+        (f"{REQUEST}.queries[0].name", "the query", "is no name that a formula can have"),
+        (f"{REQUEST}.queries[0].query", " ", "says nothing"),
+        (f"{REQUEST}.queries[0].aggregator", "avg", "is for numbers; a graph shows all values"),
+        (f"{REQUEST}.response_format", "scalar", "is for numbers"),
+        (f"{REQUEST}.style.palette", "rainbow", f'"rainbow" is none of {PALETTES}'),
+        (f"{REQUEST}.formulas", GONE, "is missing"),
         (f"{REQUEST}.formulas[0].formula", 1, "1 is not a text"),
+        (f"{REQUEST}.formulas[0].alias", "", "says nothing"),
+        (f"{REQUEST}.formulas[0].number_format.unit.unit_name", GONE, "is missing"),
+        (f"{REQUEST}.formulas[0].number_format.unit.unit_name", "bytes", f'"bytes" is none of {OURS}'),
         (f"{REQUEST}.formulas[0].number_format.unit.type", "unit", f'"unit" is none of {UNITS}'),
     ],
 )
@@ -170,11 +254,48 @@ def test_a_broken_board_is_told_where_it_is_broken(path: str, value: object, tex
 
 
 @pytest.mark.parametrize(
+    ("key", "value", "text"),
+    [
+        ("requests[0].queries[0].aggregator", "avgs", f'"avgs" is none of {AGGREGATORS}'),
+        ("requests[0].queries[0].aggregator", GONE, "is missing"),
+        ("requests[0].response_format", "timeseries", "is for graphs"),
+        ("requests[0].formulas", GONE, "is missing"),
+        ("precision", -1, "-1 is less than 0"),
+        ("title_size", "large", "is no size such as 16"),
+    ],
+)
+def test_a_broken_number_is_told_where_it_is_broken(key: str, value: object, text: str) -> None:
+    """It wants to know how the time on the screen becomes one."""
+    board = changed(BOARD, SERIES, VALUE)
+    assert problems("dashboard", board) == []
+    assert problems("dashboard", changed(board, f"{SERIES}.{key}", value)) == [Problem(f"{SERIES}.{key}", text)]
+
+
+@pytest.mark.parametrize(
+    ("widget", "key", "value", "text"),
+    [
+        (STATUS, "check", "", "says nothing"),
+        (STATUS, "grouping", "check", "is of one check; group_by wants cluster"),
+        (STATUS, "title", GONE, "is missing"),
+        (MONITORS, "query", "group:$etcd_cluster", NOT_OUR_MONITORS),
+        (MONITORS, "sort", "status", "is not what to sort by with a direction, as in 'status,asc'"),
+    ],
+)
+def test_a_broken_list_is_told_where_it_is_broken(widget: dict[str, Any], key: str, value: object, text: str) -> None:
+    """Of what does not ask for metrics."""
+    board = changed(BOARD, SERIES, widget)
+    assert problems("dashboard", board) == []
+    assert problems("dashboard", changed(board, f"{SERIES}.{key}", value)) == [Problem(f"{SERIES}.{key}", text)]
+
+
+@pytest.mark.parametrize(
     ("document", "path", "value", "text"),
     [
         (ALERT, "version", 1, "1 is not 2"),
         (ALERT, "created_at", "21.11.2026", "is not a date such as 2026-11-21"),
         (ALERT, "title", GONE, "is missing"),
+        (ALERT, "created_at", "2026-11-21\n", "is not a date such as 2026-11-21"),
+        (ALERT, "title", "x" * 81, "has 81 characters, more than 80"),
         (ALERT, "description", "x" * 301, "has 301 characters, more than 300"),
         (ALERT, "tags", ["etcd"], "lacks the tag integration:etcd-latency"),
         (ALERT, "tags", [*TAGS, *TAGS], "has a tag twice"),
@@ -190,6 +311,9 @@ def test_a_broken_board_is_told_where_it_is_broken(path: str, value: object, tex
         (ALERT, f"{OPTIONS}.thresholds", GONE, "is missing"),
         (ALERT, f"{OPTIONS}.thresholds.critical", GONE, "is missing"),
         (ALERT, f"{OPTIONS}.thresholds.critical", "0.8", '"0.8" is not a number'),
+        (ALERT, f"{OPTIONS}.thresholds.warning", None, "is nothing; give a number"),
+        (ALERT, f"{OPTIONS}.thresholds.warning", "0.7", '"0.7" is not a number or null'),
+        (ALERT, f"{OPTIONS}.thresholds.critical_recovery", GONE, "is missing"),
         (ALERT, f"{OPTIONS}.thresholds.warnings", 0.7, "no such key; did you mean warning?"),
         (ALERT, f"{OPTIONS}.thresholds.ok", 0, "is for service checks; a query alert has critical_recovery"),
         (ALERT, f"{OPTIONS}.notify_no_data", False, "is for service checks; a query alert has on_missing_data"),
@@ -197,10 +321,23 @@ def test_a_broken_board_is_told_where_it_is_broken(path: str, value: object, tex
         (ALERT, f"{OPTIONS}.new_host_delay", 300, "is deprecated"),
         (ALERT, f"{OPTIONS}.renotify_interval", "0", '"0" is not a whole number or null'),
         (ALERT, f"{OPTIONS}.renotify_statuses[0]", "warning", '"warning" is none of "alert", "warn", "no data"'),
+        (ALERT, f"{OPTIONS}.renotify_statuses", [], "has 0 entries, less than 1"),
+        (ALERT, f"{OPTIONS}.renotify_statuses", GONE, "is missing"),
+        (ALERT, f"{OPTIONS}.escalation_message", "", "says nothing"),
+        (ALERT, f"{OPTIONS}.new_group_delay", -1, "-1 is less than 0"),
+        (ALERT, f"{OPTIONS}.evaluation_delay", -1, "-1 is less than 0"),
+        (ALERT, f"{OPTIONS}.timeout_h", 25, "25 is more than 24"),
+        (ALERT, f"{OPTIONS}.group_retention_duration", "an hour", "is not a whole number of m, h or d"),
+        (ALERT, f"{OPTIONS}.threshold_windows", {}, "is for monitors of other types"),
         (ALERT, f"{OPTIONS}.avalanche_window", 20, "no such key"),
         (CHECK, "definition.query", '"a".over("*").last(4)', "does not end in .count_by_status()"),
         (CHECK, f"{OPTIONS}.on_missing_data", "default", "is for query alerts; a service check has notify_no_data"),
+        (CHECK, f"{OPTIONS}.require_full_window", False, "is for query alerts, which have a window"),
         (CHECK, f"{OPTIONS}.thresholds.ok", GONE, "is missing"),
+        (CHECK, f"{OPTIONS}.thresholds.ok", 0, "0 is less than 1"),
+        (CHECK, f"{OPTIONS}.thresholds.ok", 1.5, "1.5 is not a multiple of 1"),
+        (CHECK, f"{OPTIONS}.thresholds.ok", None, "is nothing; give a number"),
+        (CHECK, f"{OPTIONS}.thresholds.critical_recovery", 1, "is for query alerts; a service check has ok"),
     ],
 )
 def test_a_broken_monitor_is_told_where_it_is_broken(
@@ -208,6 +345,39 @@ def test_a_broken_monitor_is_told_where_it_is_broken(
 ) -> None:
     """What Datadog's API refuses, and what an asset may not have though the API takes it."""
     assert problems("monitor", changed(document, path, value)) == [Problem(path, text)]
+
+
+@pytest.mark.parametrize("interval", [0, None])
+@pytest.mark.parametrize(
+    ("key", "value"), [("renotify_statuses", ["warn"]), ("renotify_occurrences", 3), ("escalation_message", "Still.")]
+)
+def test_what_is_said_again_needs_to_be_said_when(interval: object, key: str, value: object) -> None:
+    """Datadog takes it, and says nothing again."""
+    once = changed(changed(ALERT, f"{OPTIONS}.renotify_interval", interval), f"{OPTIONS}.renotify_statuses", GONE)
+    assert problems("monitor", once) == []
+    told = Problem(f"{OPTIONS}.{key}", "says nothing without a renotify_interval")
+    assert problems("monitor", changed(once, f"{OPTIONS}.{key}", value)) == [told]
+
+
+def test_patience_without_data_is_of_who_is_told() -> None:
+    """A check that tells nobody of no data has no use for when."""
+    patient = changed(CHECK, f"{OPTIONS}.no_data_timeframe", 10)
+    assert problems("monitor", patient) == [Problem(f"{OPTIONS}.notify_no_data", "false is not true")]
+    assert problems("monitor", changed(patient, f"{OPTIONS}.notify_no_data", value=True)) == []
+
+
+def test_units_of_metrics_are_units_of_boards() -> None:
+    """One that the catalogue has and the schema does not could not be shown."""
+    assert UNITS_OF_METRICS - {None} <= set(json.loads(f"[{OURS}]"))
+
+
+@pytest.mark.parametrize("where", ["tags", "definition.tags"])
+@pytest.mark.parametrize("tag", ["", "1st", "my tag", "Team:a", "team:", ":a"])
+def test_tags_are_as_datadog_keeps_them(where: str, tag: str) -> None:
+    """It would make others of them, and what is searched for is not found."""
+    told = [Problem(f"{where}[1]", NO_TAG)]
+    assert problems("monitor", changed(ALERT, where, [*TAGS, tag])) == told
+    assert problems("monitor", changed(ALERT, where, [*TAGS, "team:a.b/c-d:e", "alone"])) == []
 
 
 def test_problems_come_in_the_order_of_the_lists() -> None:

@@ -6,14 +6,16 @@ What all monitors share stands here once: the wrapper, the options, the link to 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from lab.datadog.query import parse_monitor
+from lab.datadog.rules import monitors as rules
 
 SOURCE = Path("assets/sources/monitors.yaml")
 FOLDER = Path("assets/monitors")
@@ -33,11 +35,15 @@ OPTIONS = {
 }
 """The name of a monitor tells its groups already. A group that is new is left alone for five minutes."""
 
-OF_CHECKS = {"notify_no_data": False}
-"""That there is nothing to be told is told by the monitor `no_data`, once for all."""
+OF_CHECKS = {"notify_no_data": False, "timeout_h": 1}
+"""That there is nothing to be told is told by the monitor `no_data`, once for all. Whoever was taken out of its cluster
+is forgotten after an hour."""
 
 OF_QUERIES = {"on_missing_data": "default", "require_full_window": False}
 """A full window is not required: a page that was missed once must not make an alert blind."""
+
+SPARSE = {"on_missing_data": "resolve", "require_full_window": True}
+"""Where nobody asks for anything, one slow call in five minutes is all that there is: it is not "for five minutes"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class Monitor:
     check: str = ""
     by: tuple[str, ...] = ()
     ok: int | None = None
+    sparse: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -70,9 +77,9 @@ class Monitor:
     def whole_query(self) -> str:
         """What Datadog evaluates."""
         if not self.check:
-            return f"{self.query} {self.compare} {self.critical:g}"
+            return f"{self.query} {self.compare} {self.critical:.15g}"
         by = ",".join(f'"{key}"' for key in self.by)
-        last = int(max(self.critical, self.warning)) + 1
+        last = int(max(self.critical, self.warning, self.ok or 0)) + 1
         return f'"{self.check}".over("*").by({by}).last({last}).count_by_status()'
 
 
@@ -118,7 +125,8 @@ def _options(one: Monitor) -> dict[str, Any]:
         for name in ("critical", "warning", "ok", "critical_recovery", "warning_recovery")
         if (value := getattr(one, name)) is not None
     }
-    return {"thresholds": thresholds, **OPTIONS, **(OF_CHECKS if one.check else OF_QUERIES), **one.options}
+    of_its_kind = OF_CHECKS if one.check else SPARSE if one.sparse else OF_QUERIES
+    return {"thresholds": thresholds, **OPTIONS, **of_its_kind, **one.options}
 
 
 def _message(one: Monitor) -> str:
@@ -135,12 +143,7 @@ def _where(one: Monitor) -> str:
 
 def groups(one: Monitor) -> tuple[str, ...]:
     """The tags that tell its alerts apart."""
-    return one.by or tuple(dict.fromkeys(_keys(one.query)))
-
-
-def _keys(query: str) -> Iterator[str]:
-    for keys in re.findall(r"by \{([^}]*)\}", query):
-        yield from keys.split(",")
+    return rules.groups(parse_monitor(one.whole_query))
 
 
 def runbook_url(one: Monitor) -> str:

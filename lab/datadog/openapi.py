@@ -30,6 +30,9 @@ Components = Mapping[str, Schema]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 KEPT = ("type", "enum", "pattern", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "deprecated")
 """Keywords that mean in JSON Schema what they mean in OpenAPI 3.0."""
+UNREAD = {"allOf", "anyOf", "not", "multipleOf", "uniqueItems"}
+UNREAD |= {"exclusiveMaximum", "exclusiveMinimum", "maxProperties", "minProperties"}
+"""Keywords of what else a schema may demand: the file has none of them, and they are not carried over."""
 
 
 def components() -> Components:
@@ -81,6 +84,10 @@ def _name(reference: Schema) -> str:
 
 
 def _strict(schema: Schema, schemas: Components) -> Schema:
+    if unread := UNREAD & schema.keys():
+        raise LabError(
+            f"{SOURCE}: a schema has {', '.join(sorted(unread))}, which is not carried over: teach openapi it"
+        )
     if "$ref" in schema:
         made = {"$ref": f"#/$defs/{_name(schema)}"} | _kept(schema, ("deprecated",))
     elif "oneOf" in schema:

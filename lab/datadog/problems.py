@@ -33,10 +33,15 @@ class Problem:
 
 
 def told(errors: Iterable[ValidationError]) -> list[Problem]:
+    """The errors of a schema as problems."""
+    leaves = (leaf for error in errors for leaf in _leaves(error))
+    return listed(one for error in leaves for one in _told(error))
+
+
+def listed(found: Iterable[tuple[Place, str]]) -> list[Problem]:
     """Each problem once, sorted by place."""
-    leaves = [leaf for error in errors for leaf in _leaves(error)]
-    found = {(place, text) for error in leaves for place, text in _told(error)}
-    return [Problem(_path(place), text) for place, text in sorted(found, key=lambda one: (_sortable(one[0]), one[1]))]
+    ordered = sorted(set(found), key=lambda one: (_sortable(one[0]), one[1]))
+    return [Problem(_path(place), text) for place, text in ordered]
 
 
 def _leaves(error: ValidationError) -> Iterator[ValidationError]:

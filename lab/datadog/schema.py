@@ -1,7 +1,8 @@
 """Says what is wrong with a dashboard or a monitor, before Datadog would have to.
 
-`python -m lab.datadog.schema` derives the schemas of `lab/schemas` anew. They hold what Datadog's API takes; the
-two of assets, made by hand, add what an integration's assets must have and may not.
+`python -m lab.datadog.schema` derives two of the schemas in lab/datadog/schemas anew. They hold what Datadog's API
+takes; the two of assets, made by hand, add what an integration's assets must have and may not, and lab.datadog.rules
+what no schema can say.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -21,7 +22,8 @@ from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from lab.datadog import openapi
-from lab.datadog.problems import Problem, told
+from lab.datadog.problems import Problem, Told, listed, told
+from lab.datadog.rules import boards, monitors
 from lab.process import LabError
 
 FOLDER = Path(__file__).parent / "schemas"
@@ -29,11 +31,15 @@ ROOTS = {"dashboard": "Dashboard", "monitor": "Monitor"}
 """The component of Datadog's API that each schema derives from."""
 
 Kind = Literal["dashboard", "monitor"]
+RULES: Mapping[Kind, Callable[[Any], Told]] = {"dashboard": boards.misfits, "monitor": monitors.misfits}
 
 
 def problems(kind: Kind, document: Any) -> list[Problem]:
-    """All that is wrong with an asset, each once, sorted by path; nothing when it is fine."""
-    return told(_validator(kind).iter_errors(document))
+    """All that is wrong with an asset, each once, sorted by path; nothing when it is fine.
+
+    Whether its parts fit each other is asked once each part by itself is fine.
+    """
+    return told(_validator(kind).iter_errors(document)) or listed(RULES[kind](document))
 
 
 def read(path: Path) -> Any:
@@ -49,7 +55,7 @@ def read(path: Path) -> Any:
 
 
 def render() -> None:
-    """Write the schemas of `lab/schemas` that derive from Datadog's file."""
+    """Write the schemas that derive from Datadog's file."""
     components = openapi.components()
     for kind, root in ROOTS.items():
         text = json.dumps(openapi.strict(root, components), indent=1, sort_keys=True) + NEWLINE

@@ -6,6 +6,7 @@ import re
 
 from lab.datadog.query import metrics
 from lab.datadog.query.tree import Arithmetic, Call, Change, Expression, MetricAlert, Negative, Number, Text
+from lab.datadog.query.walk import calls, inside
 from lab.oracle.metricsql.buckets import BUCKET, OVER_TIME, refusal
 from lab.oracle.metricsql.queries import EARLIER, Translator, joined
 from lab.process import LabError
@@ -64,7 +65,7 @@ class Window:
                 return f"(0 - {self.totals(expression.operand)})"
             case Arithmetic():
                 return joined(expression, self.totals(expression.left), self.totals(expression.right))
-            case Call() if _calculates(expression):
+            case Call() if any(isinstance(node, Arithmetic) for node in inside(expression)):
                 raise refusal(expression, f"it is not documented when {expression.function}() of sums is taken")
         return self.over(self._translator.text(expression))
 
@@ -101,27 +102,7 @@ def _forecast(alert: MetricAlert, call: Call, translator: Translator, held: int)
     return f"(WITH ({named}) ({edge}) if (known >= {span(keywords.get('interval', '60m'))}))"
 
 
-def _check(expression: Expression | Text) -> None:
-    match expression:
-        case Negative():
-            _check(expression.operand)
-        case Arithmetic():
-            _check(expression.left)
-            _check(expression.right)
-        case Call():
-            if expression.function in AT_ONCE:
-                raise refusal(expression, f"{expression.function}() in a monitor looks at other times than here")
-            for argument in expression.arguments:
-                _check(argument)
-
-
-def _calculates(expression: Expression | Text) -> bool:
-    """Whether there is arithmetic in it."""
-    match expression:
-        case Arithmetic():
-            return True
-        case Negative():
-            return _calculates(expression.operand)
-        case Call():
-            return any(map(_calculates, expression.arguments))
-    return False
+def _check(expression: Expression) -> None:
+    for call in calls(expression):
+        if call.function in AT_ONCE:
+            raise refusal(call, f"{call.function}() in a monitor looks at other times than here")

@@ -42,6 +42,8 @@ RANKS = {"last": "last", "max": "max", "mean": "avg", "min": "min"}
 ENDS = {"asc": "bottomk", "desc": "topk"}
 
 Keys = frozenset[str]
+Setting = float | str
+"""What stands behind the query in a call: a number, or a text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,33 +150,32 @@ def _matching(left: Expression, right: Expression) -> str:
     return " on () group_left ()" if ours else " on () group_right ()"
 
 
-def _templated(function: str, text: str, settings: Sequence[str]) -> str | None:
+def _templated(function: str, text: str, settings: Sequence[Setting]) -> str | None:
     template = FUNCTIONS.get(function, "")
-    wanted = 2 if "{1}" in template else 1
-    return template.format(text, *settings) if template and len(settings) + 1 == wanted else None
+    numbers = [_number(setting) for setting in settings if isinstance(setting, float)]
+    wanted = 1 if "{1}" in template else 0
+    return template.format(text, *numbers) if template and len(settings) == len(numbers) == wanted else None
 
 
-def _built(function: str, text: str, settings: Sequence[str], by: Sequence[str]) -> str | None:
+def _built(function: str, text: str, settings: Sequence[Setting], by: Sequence[str]) -> str | None:
     """Functions that depend on more than a number."""
     match function, *settings:
         case ["default_zero"]:
             return f"({text} default (0 * range_max({text})))" if by else f"({text} default 0)"
         case ["exclude_null"]:
             return reduce(lambda inner, key: f'label_match({inner}, {quoted(key)}, ".+")', by, text)
-        case ["moving_rollup", seconds, method] if method in OVER_TIME:
-            return f"({OVER_TIME[method]}({text}[{seconds}s:{BUCKET}s]) if {text})"
-        case ["timeshift", seconds]:
-            return EARLIER.format(text, -int(seconds))
-        case ["top", count, rank, order] if rank in RANKS and order in ENDS:
-            return f"{ENDS[order]}_{RANKS[rank]}({count}, {text})"
+        case ["moving_rollup", float() as seconds, method] if method in OVER_TIME:
+            return f"({OVER_TIME[method]}({text}[{_number(seconds)}s:{BUCKET}s]) if {text})"
+        case ["timeshift", float() as seconds]:
+            return EARLIER.format(text, int(-seconds))
+        case ["top", float() as count, rank, order] if rank in RANKS and order in ENDS:
+            return f"{ENDS[order]}_{RANKS[rank]}({_number(count)}, {text})"
     return None
 
 
-def _setting(argument: Expression | Text) -> str:
+def _setting(argument: Expression | Text) -> Setting:
     match argument:
-        case Number():
-            return _number(argument.value)
-        case Text() | Word():
+        case Number() | Text() | Word():
             return argument.value
     raise refusal(argument, "only the first argument of a function can be a query in VictoriaMetrics")
 
