@@ -109,6 +109,56 @@ def test_it_says_what_to_whom_and_where_to_look(one: Monitor) -> None:
         assert f"{{{{/{opened}}}}}" in message
 
 
+@ALL
+def test_a_value_is_told_as_what_it_is(one: Monitor) -> None:
+    """The least of a window and a change above a floor are bounds: what there was is that, or more."""
+    if "{{value}}" not in one.says:
+        return
+    if one.query.startswith("min("):
+        assert re.search(r"\bor more\b", one.says)
+    if one.query.startswith("pct_change("):
+        assert "clamp_min(" in one.query
+        assert "at least {{value}} %" in one.says
+
+
+@pytest.mark.parametrize("one", [one for one in monitors() if one.check], ids=lambda one: one.key)
+def test_a_service_check_is_told_in_runs(one: Monitor) -> None:
+    """How many minutes they are depends on the instance's interval, and on how many Agents there are."""
+    runs = {3: "three", 5: "five", 20: "20", 40: "40"}
+    assert f"in {runs[int(one.warning)]} runs in a row" in one.says
+    assert "minute" not in one.says
+
+
+SPARSE = {
+    "apiserver_lists",
+    "apiserver_requests",
+    "backend_commit",
+    "backend_commit_increase",
+    "handled_drop",
+    "wal_fsync",
+    "wal_fsync_increase",
+}
+"""Means and percentiles of what happens now and then, and shares of few calls."""
+
+
+@ALL
+def test_one_value_is_no_window(one: Monitor) -> None:
+    """Where values are missing in quiet times, a single bad one is not told as minutes of them, nor for ever after."""
+    options = definition(one)["options"]
+    assert one.sparse == (one.key in SPARSE)
+    if not one.check:
+        assert options["require_full_window"] is one.sparse
+        assert not one.sparse or options["on_missing_data"] == "resolve"
+
+
+@pytest.mark.parametrize("key", ["wal_fsync", "backend_commit"])
+def test_a_percentile_of_several_resolutions(key: str) -> None:
+    """It is one figure in several series: the gaps of each are not filled across what the others say."""
+    (one,) = (each for each in monitors() if each.key == key)
+    (metric,) = query.metrics(query.parse_monitor(one.whole_query).expression)
+    assert metric.modified("fill")
+
+
 def test_the_readme_lists_them() -> None:
     """By their keys, each once, and it counts them right."""
     readme = (ROOT / "README.md").read_text()
@@ -142,13 +192,13 @@ SEEDS = {
     "committed and applied that fall apart": ("apply_lag", "server.proposals.apply_lag", 4000),
     "slow watchers": ("slow_watchers", "mvcc.slow_watchers", 10),
     "watches that are uneven": ("watch_imbalance", "mvcc.watchers", 2.2),
-    "one member that handles far less": ("handled_drop", "grpc.server.handled.share", -50),
+    "one member that handles far less": ("handled_drop", "grpc.server.handled.beside_others", -50),
     "started and not handled": ("unfinished_requests", "grpc.server.unfinished", 250),
     "error codes": ("grpc_errors", "grpc_code IN (unavailable,deadlineexceeded,", 5),
     "create, update and get": ("apiserver_requests", "{operation IN (create,update,delete,get)}", 0.25),
     "list": ("apiserver_lists", "{operation:list*}", 1),
-    "/livez/etcd": ("apiserver_livez", '"etcd_latency.apiserver.livez"', 3),
-    "/readyz/etcd": ("apiserver_readyz", '"etcd_latency.apiserver.readyz"', 3),
+    "/livez/etcd": ("apiserver_livez", '"etcd_latency.apiserver.livez"', 5),
+    "/readyz/etcd": ("apiserver_readyz", '"etcd_latency.apiserver.readyz"', 5),
     "endpoint health": ("endpoint_health", '"etcd_latency.endpoint.health"', 3),
     "resident memory": ("memory", "process.resident_memory", 100),
 }

@@ -220,7 +220,7 @@ def test_the_families_exist() -> None:
 
 
 def test_etcdctl_is_asked_what_it_knows() -> None:
-    """All commands are among those that were tried on 3.4 and 3.5, and none repeats an option of the environment."""
+    """All commands are among those that were tried on 3.4 and 3.5; none repeats an option of the environment."""
     blocks_of_code = "\n".join(one for one in statements() if one != helper())
     inline = "\n".join(re.findall(r"`([^`\n]+)`", without_code(TEXT)))
     called = re.findall(r"\betcdctl (?:--command-timeout=\w+ )?([a-z-]+(?: [a-z]+)?)", f"{blocks_of_code}\n{inline}")
@@ -239,6 +239,48 @@ def test_nobody_is_told_to_defragment_all_at_once() -> None:
     found = [one for one in statements() if re.search(r"etcdctl .*(defrag|snapshot save)", one)]
     assert len(found) == 3
     assert all(re.match(r"ETCDCTL_ENDPOINTS=https://[\d.]+:2379 etcdctl ", one) for one in found)
+
+
+def test_what_takes_longer_than_five_seconds_is_given_time() -> None:
+    """etcdctl gives up then unless it is told otherwise, and a database that is full takes a minute."""
+    found = [one for one in statements() if re.search(r"etcdctl .*(defrag|compact)\b", one)]
+    assert len(found) == 3
+    assert all("etcdctl --command-timeout=" in one for one in found)
+
+
+SAID = {
+    "a slow request": (
+        'W | etcdserver: read-only range request "key:\\"/registry/\\"" with result "" took too long (1s) to execute',
+        '{"level":"warn","msg":"apply request took too long","took":"1s","request":"key:\\"/registry/\\""}',
+    ),
+    "a slow sync": (
+        "W | wal: sync duration of 1.5s, expected less than 1s",
+        '{"level":"warn","msg":"slow fdatasync","took":"1.5s"}',
+    ),
+    "a late heartbeat": (
+        "W | etcdserver: failed to send out heartbeat on time (exceeded the 100ms timeout for 1s, to 8e9e05c52164694d)",
+        '{"level":"warn","msg":"leader failed to send out heartbeat on time; took too long, leader is overloaded"}',
+    ),
+    "a lost peer": (
+        "W | rafthttp: lost the TCP streaming connection with peer 8e9e05c52164694d (writer)",
+        '{"level":"warn","msg":"lost TCP streaming connection with remote peer"}',
+    ),
+    "a silent peer": (
+        "W | rafthttp: health check for peer 8e9e05c52164694d could not connect: EOF",
+        '{"level":"warn","msg":"prober detected unhealthy status"}',
+    ),
+    "an error": ("2026-11-21 22:00:00.123456 E | etcdserver: it went wrong", '{"level":"error","msg":"it went wrong"}'),
+}
+"""What 3.4 logs unless it is started with `--logger=zap`, and what 3.5 and 3.6 do."""
+
+
+@pytest.mark.parametrize(("before", "now"), SAID.values(), ids=SAID)
+def test_the_log_is_searched_for_the_words_of_every_version(before: str, now: str) -> None:
+    """Whatever finds a line of a newer version finds that of 3.4, too."""
+    patterns = re.findall(r"etcd_log \| grep (?:-\w+ )?'([^']+)'", TEXT)
+    found = [pattern for pattern in patterns if re.search(pattern, now)]
+    assert found
+    assert all(re.search(pattern, before) for pattern in found)
 
 
 @cache
