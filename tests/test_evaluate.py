@@ -92,6 +92,13 @@ def test_a_gap_is_filled_from_points_before_the_graph_but_not_after_it() -> None
     assert one(store, "avg:m{*}", 3) == [0, None, None]
 
 
+def test_a_gap_of_an_earlier_time_is_filled_by_what_came_after_it() -> None:
+    """Whoever looks two minutes back knows the minutes between."""
+    store = store_of(gauge([0, None, None, 3, 4]))
+    assert one(store, "timeshift(avg:m{*}, -120)", 2, start=3) == [1, 2]
+    assert one(store, "timeshift(avg:m{*}, -60)", 3, start=1) == [0, 1, 2]
+
+
 MEMBERS: tuple[Row, ...] = (
     gauge([1, 4], "cluster:a member:1"),
     gauge([2, None], "cluster:a member:2"),
@@ -204,6 +211,8 @@ RISING = gauge([1, 2, 4, None, None, None, None, None, None, 8, 3])
         ("default_zero(avg:m{*})", [1, 2, 4, 0, 0, 0, 0, 0, 0, 8, 3]),
         ("timeshift(avg:m{*}, -120)", [None, None, 1, 2, 4, *[None] * 6]),
         ("avg:m{*} - timeshift(avg:m{*}, -60)", [None, 1, 2, *[None] * 7, -5]),
+        ("default_zero(avg:m{*}.rollup(max, 120))", [2, None, 4, None, 0, None, 0, None, 8, None, 3]),
+        ("default_zero(avg:m{*}.rollup(max, 120)) - 1", [1, None, 3, None, -1, None, -1, None, 7, None, 2]),
     ],
 )  # fmt: skip
 def test_functions(query: str, expected: list[float | None]) -> None:
@@ -321,6 +330,7 @@ def test_a_formula_names_queries() -> None:
             "outliers(avg:m{*}, 'scaledDBSCAN', 2)",
             ("column 1: outliers() needs an algorithm as argument 2, one of: DBSCAN, MAD, dbscan, mad"),
         ),
+        ("moving_rollup(avg:m{*}, 0)", "column 1: moving_rollup() needs more than 0 seconds"),
         ("abs(avg:m{*}).rollup(sum, 60)", "column 1: .rollup() after abs() is not evaluated here"),
     ],
 )

@@ -79,6 +79,8 @@ def test_a_new_group_is_left_alone_for_a_while() -> None:
     [
         (UP, {"thresholds": {"critical": 5}}, '"up": last(4) must be from 5, the largest threshold, to 100'),
         (UP.replace("4", "101"), {}, '"up": last(101) must be from 1, the largest threshold, to 100'),
+        (UP.replace(".last(4)", ""), {}, '"up": last() must be from 1, the largest threshold, to 100'),
+        (UP.replace("4", '"4m"'), {}, '"up": last("4m") must be from 1, the largest threshold, to 100'),
         (UP.replace("count_", "pct_"), {}, '"up": only count_by_status() is evaluated here, not pct_by_status'),
         (UP.replace('"m"', '"*"'), {}, '"up": by() must name the tags that tell its checks apart'),
         (

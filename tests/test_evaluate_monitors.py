@@ -43,6 +43,12 @@ def test_a_window_slides(aggregator: str, expected: list[float | None]) -> None:
     assert alone(store, f"{aggregator}(last_3m):avg:m{{*}}.fill(null) > 1", 7) == expected
 
 
+def test_a_window_holds_the_buckets_that_begin_in_it() -> None:
+    """Also those of a rollup that is no number of minutes; the last one is cut off by the end of the window."""
+    store = store_of(gauge([1, 2, 3, 4, 5, 6]))
+    assert alone(store, "sum(last_3m):avg:m{*}.rollup(max, 90) > 1", 6) == [1, 2, 5, 7, 5, 11]
+
+
 def test_a_minute_counts_when_it_is_over() -> None:
     """A moment within a minute sees the minutes before it."""
     store = store_of(gauge([1, 9]))
@@ -148,12 +154,12 @@ def test_an_empty_window(options: dict[str, Any], states: str) -> None:
 
 
 def test_an_empty_window_of_counts_is_0() -> None:
-    """By default, of a query of counts; with default_zero() the last status stays, and there is none to stay."""
+    """By default, of a query of counts; with default_zero(), which does nothing there, the last status stays."""
     store = store_of(count(HOLE, name="n"))
     default = {"on_missing_data": "default"}
     assert said(store, "sum(last_2m):sum:n{*}.as_count() > 10", 9, default) == {"": "AAAoooooo"}
     assert said(store, "sum(last_2m):sum:n{*}.as_count() < 10", 9, default) == {"": "oooAAAAAA"}
-    assert said(store, "sum(last_2m):default_zero(sum:n{*}.as_count()) > 10", 9, default) == {"": "AAAoooooo"}
+    assert said(store, "sum(last_2m):default_zero(sum:n{*}.as_count()) > 10", 9, default) == {"": "AAAAAAAAo"}
 
 
 def test_no_data_options_exclude_each_other() -> None:
@@ -226,6 +232,16 @@ def test_nothing_is_known_of_later_minutes() -> None:
     assert alone(store, "min(last_3m):sum:m{*} > 10", 4) == [20, 0, 0, 20]
 
 
+def test_a_window_is_not_full_of_what_comes_later() -> None:
+    """What fills its gaps in the end is not there yet; and what counts are the lines of this window, not of all."""
+    full = {"require_full_window": True}
+    store = store_of(gauge([20, None, None, None, None, 20]), gauge([0] * 6, name="late"))
+    assert said(store, "max(last_5m):avg:m{*} > 10", 6, full) == {"": "-----A"}
+    store = store_of(gauge([20, 20, 0, 0], "g:a"), gauge([0, 0, 90, 90], "g:b"))
+    query = "max(last_2m):top(avg:m{*} by {g}, 1, 'max', 'desc') > 10"
+    assert said(store, query, 4, full) == {"g:a": "-AAA", "g:b": "--AA"}
+
+
 def test_what_is_held_goes_on_after_the_last_point_of_all() -> None:
     """fill(last) holds a value for as long as it says, also when nothing at all comes any more."""
     store = store_of(gauge([20]))
@@ -245,6 +261,9 @@ QUERIES = (
     "avg(last_3m):diff(sum:m{*} by {g}) > 1",
     "max(last_3m):top(avg:m{*} by {g}, 1, 'max', 'desc') > 1",
     "max(last_4m):sum:m{*}.fill(last, 120) > 1",
+    "min(last_2m):default_zero(sum:m{g:1}) < 1",
+    "max(last_2m):timeshift(sum:m{*}, -120) > 1",
+    "min(last_3m):sum:m{*} - timeshift(sum:m{*} by {g}, -60) > 1",
     "max(next_1h):forecast(sum:m{*}.fill(null), 'linear', 1, interval=120) > 1",
     "min(next_1h):forecast(default_zero(sum:m{*}), 'linear', 1, interval=120) > 1",
 )
@@ -295,6 +314,12 @@ def test_a_forecast_sees_its_history_only() -> None:
     values = [100.0] * 60 + [n / 1000 for n in range(121)]
     found = alone(store_of(gauge(values)), FORECAST.format("max", "avg:m{*}", 1, "60m", "2h"), len(values))
     assert found[-1] == pytest.approx(0.841)
+
+
+def test_a_forecast_needs_more_than_one_point() -> None:
+    """Whatever the interval: one point has no trend."""
+    found = alone(store_of(gauge([1, 2])), FORECAST.format("max", "avg:m{*}", 0, "0m", "1w"), 2)
+    assert found == [None, pytest.approx(3 + 720)]
 
 
 def test_outliers_in_a_monitor() -> None:

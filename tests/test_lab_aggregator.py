@@ -38,8 +38,8 @@ def test_a_gauge_is_what_it_is() -> None:
 
 
 def test_a_monotonic_count_is_its_growth() -> None:
-    """The first value gives nothing; a lower one, nothing either, and is what the next grows from."""
-    assert flushed("monotonic_count", [100, 130, 130, 5, 9]) == [None, 30, 0, None, 4]
+    """The first value gives nothing; a lower one is a growth of 0, as in the Agent, and what the next grows from."""
+    assert flushed("monotonic_count", [100, 130, 130, 5, 9]) == [None, 30, 0, 0, 4]
 
 
 def test_growth_over_a_gap_comes_after_it() -> None:

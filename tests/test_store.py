@@ -35,6 +35,7 @@ def roles() -> Store:
         (Tag("env", "Prod"), ""),
         (In("env", ("prod", "dev")), "ac"),
         (In("member", ("etcd-1", "*-2")), "ab"),
+        (In("member", ("etcd-1", "$member.value")), "abc"),
         (Not(Tag("role", "web")), "bc"),
         (Every((Tag("role", "db"), Tag("env", "prod"))), "a"),
         (Some((Tag("role", "web"), Tag("bare", None))), "ac"),
@@ -79,6 +80,16 @@ def test_series_come_with_their_points_in_order() -> None:
     assert store.metrics() == ["x", "y"]
     assert store.series("z", Every()) == []
     assert store.range == (10.0, 20.0)
+
+
+def test_a_store_reaches_up_to_its_last_point_or_status() -> None:
+    """An empty one reaches nowhere."""
+    store = Store()
+    assert not store.reaches(0)
+    store.add([Point("x", "gauge", frozenset(), 1.0)], 10.0)
+    assert (store.reaches(10), store.reaches(10.5)) == (True, False)
+    store.add_check(CheckStatus("up", 0, frozenset(), "", 20.0))
+    assert store.reaches(15)
 
 
 def test_what_was_remembered_is_forgotten_when_something_is_added() -> None:

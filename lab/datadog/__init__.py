@@ -7,6 +7,7 @@ store       points, service checks and events, in SQLite
 evaluate    queries and monitors on such a store
 
 schema      what is wrong with a monitor or a dashboard, by the schemas of
-openapi     Datadog's API specification; in words by problems
+openapi     Datadog's API specification, and by
+rules       of how the parts of one fit each other; in words by problems
 validation  Datadog's own `ddev validate`: a command
 """

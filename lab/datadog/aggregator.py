@@ -1,11 +1,10 @@
 """What the Agent's aggregator makes of a run (its source: `pkg/metrics`), and a store that takes it in.
 
 A gauge keeps its last value. A rate is a gauge per second between two runs. A count is the sum of what was submitted.
-A monotonic count becomes what it grew by: its first value and a lower one than before give nothing, unless the check
-said `flush_first_value`, which counts a series that is new, or begins anew, from 0. (The Agent flushes a 0 for a
-lower one; here that is missing, which no sum can tell.) What a series had before is kept while it does not come, so
-that its growth over a gap comes at the end of the gap. Buckets of histograms are left out: distributions are not
-part of a store.
+A monotonic count becomes what it grew by: its first value gives nothing and a lower one than before 0, unless the
+check said `flush_first_value`, which counts a series that is new, or begins anew, from 0. What a series had before is
+kept while it does not come, so that its growth over a gap comes at the end of the gap. Buckets of histograms are left
+out: distributions are not part of a store.
 """
 
 from __future__ import annotations
@@ -75,6 +74,8 @@ class Aggregator:
             yield metric.value - before.value
         elif metric.flush_first_value:
             yield metric.value
+        elif before:
+            yield 0.0
 
     def _replace(self, context: Context, metric: Metric, at: float) -> Sample | None:
         before = self._before.get(context)

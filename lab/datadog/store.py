@@ -138,6 +138,11 @@ class Store:
             raise LabError("the store is empty: it has no point and no service check")
         return first, last
 
+    def reaches(self, time: float) -> bool:
+        """Whether it holds a point or status of this time or a later one."""
+        _, last = self.remembered("range", self._range)
+        return last is not None and last >= time
+
     def _number(self, point: Point) -> int:
         tags = tagging.carried(point.tags)
         known = self._ids.setdefault(point.name, {})

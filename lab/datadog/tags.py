@@ -49,7 +49,7 @@ def matcher(scope: Scope) -> Matches:
         case Tag(key, value):
             return _one(key if value is None else f"{key}:{value}")
         case In(key, those):
-            return _some([_one(f"{key}:{value}") for value in those])
+            return _listed(key, those)
         case Variable():
             return lambda _: True
         case Not(operand):
@@ -65,6 +65,12 @@ def _one(pattern: str) -> Matches:
         return lambda tags: pattern in tags
     fits = re.compile(".*".join(map(re.escape, pattern.split("*")))).fullmatch
     return lambda tags: any(fits(tag) for tag in tags)
+
+
+def _listed(key: str, values: tuple[str, ...]) -> Matches:
+    if any(value.startswith("$") for value in values):
+        return lambda _: True
+    return _some([_one(f"{key}:{value}") for value in values])
 
 
 def _negation(operand: Matches) -> Matches:

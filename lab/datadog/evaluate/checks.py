@@ -8,6 +8,7 @@ largest threshold. A group is what distinguishes the checks: a run gives it one 
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,7 +86,8 @@ def _rules(alert: CheckAlert, options: Mapping[str, Any]) -> Rules:
     thresholds = USUAL | given
     most = max(thresholds.values())
     if not isinstance(alert.last, int) or not most <= alert.last <= MOST:
-        raise _refusal(alert, f"last({alert.last}) must be from {most}, the largest threshold, to {MOST}")
+        runs = "" if alert.last is None else json.dumps(alert.last)
+        raise _refusal(alert, f"last({runs}) must be from {most}, the largest threshold, to {MOST}")
     patience = (options.get("no_data_timeframe") or SILENCE) * MINUTE
     return Rules(thresholds, alert.last, patience if options.get("notify_no_data") else None)
 

@@ -1,7 +1,8 @@
 """What a query gives over a time, as Datadog's documentation says.
 
 First the points of each series in buckets of time, then the series of each group, then functions and arithmetic.
-Only what came before the end of the time is seen: a gap that is still open then is not filled.
+Only what came before the end of the time is seen: a gap that is still open then is not filled. One of an earlier
+time, which a function shifts to here, is filled by what came after it.
 """
 
 from __future__ import annotations
@@ -33,16 +34,17 @@ REFUSED = {
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a query is evaluated over: buckets that begin at `start` or later, from points before `end`."""
+    """What a query is evaluated over: buckets that begin from `start` on and before `end`, of points before `known`."""
 
     store: Store
     start: int
     end: int
+    known: int
     interval: int = MINUTE
     names: Mapping[str, Expression] = field(default_factory=dict)
 
     def shifted(self, seconds: int) -> Scene:
-        """The same a while earlier or later."""
+        """A while earlier or later, seen from the same moment."""
         return replace(self, start=self.start + seconds, end=self.end + seconds)
 
     @property
@@ -66,7 +68,7 @@ def evaluate(  # noqa: PLR0913 - the last two are for dashboards, by name
     `interval` is the length of a bucket in seconds; `names` are the queries that a formula's words stand for.
     Raises `LabError` for what is not evaluated here, with its name and column.
     """
-    scene = Scene(store, math.ceil(start), math.ceil(end), interval, names or {})
+    scene = Scene(store, math.ceil(start), math.ceil(end), math.ceil(end), interval, names or {})
     lines = [line for line in lines_of(value(expression, scene), scene.times) if line.points]
     return sorted(lines, key=lambda line: line.group)
 
@@ -97,16 +99,21 @@ def _named(node: Word, name: str, scene: Scene) -> Value:
 
 def _cut_to(scene: Scene) -> Callable[[Line], Line]:
     def cut(line: Line) -> Line:
-        if not line.points or next(iter(line.points)) >= scene.start:
+        if not line.points or (next(iter(line.points)) >= scene.start and scene.end >= scene.known):
             return line
-        return line.over({time: one for time, one in line.points.items() if time >= scene.start})
+        return line.over({time: one for time, one in line.points.items() if scene.start <= time < scene.end})
 
     return cut
 
 
 def _lines(node: Metric, scene: Scene) -> list[Line]:
-    """The lines of a metric from its first point on, up to the scene's end."""
-    key = ("lines", node, scene.interval, scene.end)
+    """The lines of a metric from its first point on, as far as they are known.
+
+    They are remembered when all that there is is known: of each of many moments they would fill the memory.
+    """
+    if scene.store.reaches(scene.known):
+        return _made(node, scene)
+    key = ("lines", node, scene.interval, scene.known)
     return scene.store.remembered(key, lambda: _made(node, scene))
 
 
@@ -122,8 +129,8 @@ def _made(node: Metric, scene: Scene) -> list[Line]:
 
 
 def _points(series: Series, how: Modified, scene: Scene) -> Points:
-    points = rolled(scene.store, series, how.rollup(series.kind), scene.end)
-    points = filled(points, how.fill(series.kind), how.seconds, scene.end)
+    points = rolled(scene.store, series, how.rollup(series.kind), scene.known)
+    points = filled(points, how.fill(series.kind), how.seconds, scene.known)
     if how.per_second and series.kind == "count":
         return {time: one / how.seconds for time, one in points.items()}
     return points
@@ -151,16 +158,17 @@ def inner(node: Call, scene: Scene) -> list[Line]:
 
 
 def _default_zero(node: Call, scene: Scene) -> list[Line]:
-    """0 where a line has no point; without any line, one of 0 if nothing is grouped.
+    """0 where a line has no point, in buckets of the longest rollup; without any line, one of 0 if nothing is grouped.
 
     Datadog's example holds a gauge for five minutes after its last point before the zeros begin; here they begin.
     """
     Arguments(node).at_most(0)
-    lines = inner(node, scene)
-    if not lines and not any(metric.by for metric in _metrics(node, scene.names)):
+    lines, within = inner(node, scene), list(_metrics(node, scene.names))
+    if not lines and not any(metric.by for metric in within):
         lines = [Line((), {})]
-    zeros = dict.fromkeys(scene.times, 0.0)
-    return [line.over(zeros | dict(line.points)) for line in lines]
+    longest = max((modified(metric, scene.interval).seconds for metric in within), default=scene.interval)
+    zeros = dict.fromkeys(replace(scene, interval=longest).times, 0.0)
+    return [line.over(dict(sorted((zeros | dict(line.points)).items()))) for line in lines]
 
 
 def _timeshift(node: Call, scene: Scene) -> list[Line]:

@@ -3,7 +3,8 @@
 Datadog's own models are not documented to the digit (Monitors, Types, Forecasts): `default` follows the newest trend
 and does not mind noise, `simple` is a robust line through all of the history, `reactive` follows faster. Here all of
 them are the line of least squares through the history that is there, and the band around it is as wide as the
-standard deviation of the points from it, times the deviations. A history shorter than one `interval` gives nothing.
+standard deviation of the points from it, times the deviations. A history shorter than one `interval` gives nothing,
+and neither does one point.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Forecast:
     def edge(self, line: Line, end: int, ahead: int, aggregator: str) -> float | None:
         """The most (`max`) or the least (`min`) that the band reaches from `end` until `ahead` seconds later."""
         known = [(time - end, value) for time, value in line.points.items() if end - self.history <= time < end]
-        if not known or known[-1][0] - known[0][0] < self.interval:
+        if not known or known[-1][0] - known[0][0] < max(self.interval, 1):
             return None
         trend = _fitted(known)
         furthest, side = EDGES[aggregator]

@@ -1,12 +1,14 @@
 """Functions over the lines of a query (documentation: Dashboards, Functions).
 
-They see what the query gives in its time, and come after time and space aggregation; rates of change look at
-consecutive points, whatever lies between them, and may be negative.
+They see what the query gives in its time, and come after time and space aggregation, as most of them do in Datadog
+(its page on rates names `diff()` as one that comes before space aggregation: with several series in a group the two
+may differ). Rates of change look at consecutive points, whatever lies between them, and may be negative.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import accumulate, pairwise
@@ -14,7 +16,7 @@ from statistics import median
 
 from lab.datadog.evaluate.arguments import Arguments
 from lab.datadog.evaluate.buckets import METHODS
-from lab.datadog.evaluate.lines import NOTHING, Line, Points
+from lab.datadog.evaluate.lines import NOTHING, Line, Points, refusal
 from lab.datadog.evaluate.outliers import outliers
 from lab.datadog.evaluate.rank import RANKINGS, top
 
@@ -89,13 +91,15 @@ def _moving_rollup(lines: list[Line], arguments: Arguments) -> list[Line]:
     """Each point together with those of so many seconds up to it; the mean of them unless a method is given."""
     arguments.at_most(2)
     seconds = arguments.number(1, "seconds")
+    if seconds <= 0:
+        raise refusal(arguments.call, f"moving_rollup() needs more than {seconds:g} seconds")
     given = len(arguments.call.arguments) > 2  # noqa: PLR2004 - the query, the seconds, the method
     combine = METHODS[arguments.text(2, "a method", METHODS) if given else "avg"]
 
     def moved(points: Points) -> Points:
+        times, values = list(points), list(points.values())
         return {
-            time: combine([value for begin, value in points.items() if time - seconds < begin <= time])
-            for time in points
+            time: combine(values[bisect_right(times, time - seconds) : place + 1]) for place, time in enumerate(times)
         }
 
     return [line.over(moved(line.points)) for line in lines]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from lab.datadog.evaluate import checks
 from lab.datadog.evaluate.expression import MINUTE
 from lab.datadog.evaluate.groups import NewGroup
 from lab.datadog.evaluate.lines import Group, Points
-from lab.datadog.evaluate.missing import AfterSilence, FullWindow, after_silence, full_window
+from lab.datadog.evaluate.missing import AfterSilence, after_silence
 from lab.datadog.evaluate.status import Judge, Status, judge
-from lab.datadog.evaluate.windows import presence, values
+from lab.datadog.evaluate.windows import full, values
 from lab.datadog.query.tree import Alert, CheckAlert, MetricAlert
 from lab.datadog.store import Store
 from lab.process import LabError
@@ -38,26 +38,24 @@ def _of_metrics(alert: MetricAlert, options: Mapping[str, Any], store: Store, mo
     ends = [int((moment - delay) // MINUTE) * MINUTE for moment in moments]
     decide = judge(alert, options.get("thresholds") or {})
     silence = after_silence(alert, options, decide)
-    full = full_window(alert.window) if options.get("require_full_window") else None
-    there = presence(alert, store, ends) if full else {}
+    found = values(alert, store, ends)
+    required = options.get("require_full_window")
+    looked_at = full(alert, store, ends) if required else {group: set(ends) for group in found}
     return {
-        group: _Course(decide, silence, full, there.get(group, {}), NewGroup(options, grouped=bool(group))).states(
-            found, ends
+        group: _Course(decide, silence, looked_at.get(group, ()), NewGroup(options, grouped=bool(group))).states(
+            points, ends
         )
-        for group, found in values(alert, store, ends).items()
+        for group, points in found.items()
     }
 
 
 class _Course:
-    """One group on its way through the states."""
+    """One group on its way through the states; `looked_at` are the ends of the windows whose value counts."""
 
-    def __init__(
-        self, decide: Judge, silence: AfterSilence, full: FullWindow | None, there: Points, group: NewGroup
-    ) -> None:
+    def __init__(self, decide: Judge, silence: AfterSilence, looked_at: Container[int], group: NewGroup) -> None:
         self._decide = decide
         self._silence = silence
-        self._full = full
-        self._there = there
+        self._looked_at = looked_at
         self._group = group
         self._heard: int | None = None
         self._state = Status.NO_DATA
@@ -73,6 +71,6 @@ class _Course:
             return Status.NO_DATA
         if value is None:
             self._state = self._silence(self._state, end - self._heard)
-        elif self._full is None or self._full.holds(self._there, end):
+        elif end in self._looked_at:
             self._state = self._decide.status(value, self._state)
         return self._state

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from statistics import fmean
 
 from lab.datadog.evaluate.arguments import Arguments
 from lab.datadog.evaluate.lines import Line
 
 Rank = Callable[[Sequence[float]], float]
-
-
-def _last(values: Sequence[float]) -> float:
-    return values[-1]
 
 
 def _norm(values: Sequence[float]) -> float:
@@ -25,7 +22,7 @@ RANKS: Mapping[str, Rank] = {
     "mean": fmean,
     "min": min,
     "sum": sum,
-    "last": _last,
+    "last": itemgetter(-1),
     "l2norm": _norm,
     "area": sum,  # of buckets of equal length
 }

@@ -1,7 +1,8 @@
 """Where a monitor's lines come from, so that no moment knows of what comes later.
 
 Where a gap is still open at the end of a window, or a function looks at all points at once, the query is evaluated
-for this moment alone; else once for all of them.
+for this moment alone; else once for all of them. Nothing comes of a window without a point, `default_zero()` or not
+(documentation: Dashboards, Functions, Interpolation, Default zero).
 """
 
 from __future__ import annotations
@@ -29,12 +30,19 @@ ALL_AT_ONCE = ("default_zero", "top", "bottom", "outliers")
 def sources(alert: MetricAlert, store: Store, ends: Ends) -> Iterable[tuple[Source, Ends]]:
     """Where lines come from, for which windows."""
     if _needs_all_at_once(alert.expression):
-        yield from ((_known_at(store, _seen_from(alert, store, end), end), [end]) for end in ends)
+        yield from ((source, [end]) for end in ends if (source := _seen_by(alert, store, end)))
         return
     first = _begin(store)
     still_open = set[int]().union(*(_borrowed(metric, store) for metric in metrics(alert.expression)))
     yield whole(store, ends), [end for end in ends if end - MINUTE not in still_open]
     yield from ((_known_at(store, first, end), [end]) for end in ends if end - MINUTE in still_open)
+
+
+def _seen_by(alert: MetricAlert, store: Store, end: int) -> Source | None:
+    """Where the lines of one window come from; None when zeros would be all that comes."""
+    source = _known_at(store, _seen_from(alert, store, end), end)
+    zeros = any(call.function == "default_zero" for call in calls(alert.expression))
+    return source if not zeros or any(source(metric) for metric in metrics(alert.expression)) else None
 
 
 def _seen_from(alert: MetricAlert, store: Store, end: int) -> int:

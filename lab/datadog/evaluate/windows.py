@@ -1,21 +1,24 @@
 """The number that a monitor of metrics compares with its thresholds, at each of its moments.
 
-A window ends at the last full minute and holds full buckets only.
+A window ends at the last full minute and holds the buckets that begin in it: all are full, but for the last one of a
+rollup over more than a minute (documentation: Dashboards, Functions, Rollup, Rollups in monitors).
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from statistics import fmean
 from typing import TypeGuard
 
 from lab.datadog.evaluate import change, durations, forecast
 from lab.datadog.evaluate.arithmetic import Value, combined, lines_of, negated
-from lab.datadog.evaluate.expression import MINUTE
 from lab.datadog.evaluate.lines import NOTHING, Group, Line, Points, refusal
-from lab.datadog.evaluate.sources import Ends, Source, sources, whole
+from lab.datadog.evaluate.missing import full_window
+from lab.datadog.evaluate.sources import Ends, Source, sources
 from lab.datadog.query.tree import Arithmetic, Call, Expression, MetricAlert, Negative, Number, Text
 from lab.datadog.query.walk import calls, inside, metrics
 from lab.datadog.store import Store
@@ -24,11 +27,7 @@ from lab.process import LabError
 Aggregate = Callable[[Sequence[float]], float]
 
 
-def _last(values: Sequence[float]) -> float:
-    return values[-1]
-
-
-AGGREGATORS: Mapping[str, Aggregate] = {"avg": fmean, "sum": math.fsum, "min": min, "max": max, "last": _last}
+AGGREGATORS: Mapping[str, Aggregate] = {"avg": fmean, "sum": math.fsum, "min": min, "max": max, "last": itemgetter(-1)}
 REFUSED = {"cumsum": "what it gives depends on the time that a graph shows (Dashboards, Functions, Arithmetic)"}
 """Functions that a monitor must not have."""
 
@@ -47,10 +46,14 @@ def values(alert: MetricAlert, store: Store, ends: Ends) -> dict[Group, Points]:
     return {group: {end: points[end] for end in sorted(points)} for group, points in sorted(found.items())}
 
 
-def presence(alert: MetricAlert, store: Store, ends: Ends) -> dict[Group, Points]:
-    """The points of the query itself, for each group."""
-    query = _foreseen(alert.expression) if _is_forecast(alert.expression) else alert.expression
-    return {line.group: line.points for line in whole(store, ends)(query)}
+def full(alert: MetricAlert, store: Store, ends: Ends) -> dict[Group, set[int]]:
+    """The ends of the windows that the query itself fills, for each group."""
+    window = full_window(alert.window)
+    found: dict[Group, set[int]] = {}
+    for source, those in sources(alert, store, ends):
+        for line in source(alert.expression):
+            found.setdefault(line.group, set()).update(end for end in those if window.holds(line.points, end))
+    return found
 
 
 def _is_forecast(expression: Expression) -> TypeGuard[Call]:
@@ -114,9 +117,10 @@ class Window:
         return [Line(line.group, self._over(line.points)) for line in lines]
 
     def _over(self, points: Points) -> Points:
+        times, numbers = list(points), list(points.values())
         found = {}
         for end in self.ends:
-            inside = [points[begin] for begin in range(end - self.seconds, end, MINUTE) if begin in points]
+            inside = numbers[bisect_left(times, end - self.seconds) : bisect_left(times, end)]
             if inside:
                 found[end] = self.aggregate(inside)
         return found

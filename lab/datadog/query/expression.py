@@ -17,6 +17,7 @@ from typing import Literal, cast
 from lab.datadog.query import scope
 from lab.datadog.query.cursor import DEEPEST, Cursor
 from lab.datadog.query.metric import literal, metric, modifiers, share
+from lab.datadog.query.spelling import separated
 from lab.datadog.query.tree import Arithmetic, Call, Expression, Literal_, Metric, Negative, Number, Text, Word
 
 BINDING = {"+": 0, "-": 0, "*": 1, "/": 1}
@@ -88,7 +89,7 @@ class Expressions:
         if not self.cursor.at(")"):
             with self.cursor.deeper():
                 self._arguments(arguments, keywords)
-        self.cursor.close(")", "','")
+        self.cursor.close(")")
         return Call(name.value, tuple(arguments), tuple(keywords), (), name.at)
 
     def _arguments(self, arguments: list[Expression | Text], keywords: list[tuple[str, Literal_]]) -> None:
@@ -113,7 +114,7 @@ class Expressions:
         if here.kind == "text":
             return Text(self.cursor.take().value, here.at)
         if self.cursor.at("{") and not first:
-            return Word(f"{{{','.join(scope.keys(self.cursor))}}}", here.at)
+            return Word(f"{{{separated(scope.keys(self.cursor))}}}", here.at)
         if self._ahead(",", ")") and not first:
             return Word(self.cursor.take().value, here.at)
         return self.read()

@@ -19,14 +19,15 @@ from lab.datadog.query.tree import Alert, Change, CheckAlert, EventAlert, Metric
 
 SOURCE = re.compile(r"\s*([A-Za-z][\w-]*)\s*\(\s*[\"']")
 """Of an event alert: `trace-analytics("...")`."""
-WINDOW = re.compile(r"(last|next)_[0-9]+(s|m|h|d|w|mo)|current_[0-9]+(h|d|w|mo)")
+WINDOW = re.compile(r"(last|next)_[1-9][0-9]*(s|m|h|d|w|mo)|current_[1-9][0-9]*(h|d|w|mo)")
 AGGREGATORS = ("avg", "sum", "min", "max", "percentile", "last")
 """Over time."""
-AGO = re.compile(r"[0-9]+(m|h|d|w|mo)_ago")
+AGO = re.compile(r"[1-9][0-9]*(m|h|d|w|mo)_ago")
 """How a change's shift was spelled once."""
 CHANGES = ("change", "pct_change")
 TAGS, LAST, COUNTED = ("over", "exclude", "by"), "last", ("count_by_status", "pct_by_status")
-CALLS = f"one of {', '.join((*TAGS, LAST, *COUNTED))}"
+KINDS = {name: name for name in (*TAGS, LAST)} | dict.fromkeys(COUNTED, "counted")
+"""The calls behind a service check; of each kind there is one at most."""
 
 
 def alert(cursor: Cursor) -> Alert:
@@ -88,20 +89,29 @@ def _shift(cursor: Cursor) -> str:
 
 def _check(cursor: Cursor) -> CheckAlert:
     check = cursor.take().value
-    tags: dict[str, tuple[str, ...]] = {}
-    last: int | str | None = None
-    counted = ""
+    calls = _calls(cursor)
+    over, exclude, by = (_texts(cursor, calls[name]) if name in calls else () for name in TAGS)
+    last = _last(cursor, calls[LAST]) if LAST in calls else None
+    return CheckAlert(check, over, exclude, by, last, _counted(cursor, calls.get("counted")))
+
+
+def _calls(cursor: Cursor) -> dict[str, Modifier]:
+    """By their kinds."""
+    found: dict[str, Modifier] = {}
     for call in modifiers(cursor):
-        if call.name in TAGS:
-            tags[call.name] = _texts(cursor, call)
-        elif call.name == LAST:
-            last = _last(cursor, call)
-        elif call.name in COUNTED:
-            counted = call.name
-        else:
-            raise QueryError(f"expected {CALLS}, found {call.name!r}", cursor.text, call.at + 1)
-    over, exclude, by = (tags.get(name, ()) for name in TAGS)
-    return CheckAlert(check, over, exclude, by, last, counted)
+        kind = KINDS.get(call.name)
+        if kind is None:
+            raise QueryError(f"expected one of {', '.join(KINDS)}, found {call.name!r}", cursor.text, call.at + 1)
+        if kind in found:
+            raise QueryError(f"expected no {call.name} after {found[kind].name}", cursor.text, call.at + 1)
+        found[kind] = call
+    return found
+
+
+def _counted(cursor: Cursor, call: Modifier | None) -> str:
+    if call and call.arguments:
+        raise QueryError(f"expected no argument of {call.name}", cursor.text, call.arguments[0].at)
+    return call.name if call else ""
 
 
 def _texts(cursor: Cursor, call: Modifier) -> tuple[str, ...]:

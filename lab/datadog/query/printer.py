@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from lab.datadog.query.expression import BINDING
-from lab.datadog.query.scope import KEYWORDS, VARIABLE
+from lab.datadog.query.scope import VARIABLE
+from lab.datadog.query.spelling import bare, quoted, separated
 from lab.datadog.query.tree import (
     Alert,
     Arithmetic,
@@ -32,8 +32,6 @@ from lab.datadog.query.tree import (
     Word,
 )
 
-BARE = re.compile(r"""[^\s,(){}!"'][^\s,(){}"']*""")
-"""What needs no quotes in a scope."""
 EXACT = 1e15
 """Whole numbers below it are written without an exponent."""
 
@@ -47,26 +45,22 @@ def _listed(nodes: Iterable[Any], mark: str = ", ") -> str:
     return mark.join(map(text, nodes))
 
 
-def _quoted(value: str, quote: str = '"') -> str:
-    return quote + re.sub(rf"[\\{quote}]", r"\\\g<0>", value) + quote
-
-
 # Scopes
 
 
-def _bare(value: str) -> str:
-    bare = BARE.fullmatch(value) and not VARIABLE.fullmatch(value) and value.upper() not in KEYWORDS
-    return value if bare else _quoted(value)
+def _constant(value: str) -> str:
+    """A word of a tag, which is not to be read as a variable."""
+    return quoted(value) if VARIABLE.fullmatch(value) else bare(value)
 
 
 def _tag(node: Tag) -> str:
     if node.value is not None:
-        return f"{node.key}:{_bare(node.value)}"
-    return _quoted(node.key) if node.key == "*" or ":" in node.key else _bare(node.key)
+        return f"{node.key}:{_constant(node.value)}"
+    return quoted(node.key) if node.key == "*" or set(":=") & set(node.key) else _constant(node.key)
 
 
 def _in(node: In, operator: str = "IN") -> str:
-    return f"{node.key} {operator} ({','.join(map(_bare, node.values))})"
+    return f"{node.key} {operator} ({separated(node.values)})"
 
 
 def _variable(node: Variable) -> str:
@@ -78,7 +72,7 @@ def _not(node: Not) -> str:
         case In():
             return _in(node.operand, "NOT IN")
         case Tag() | Variable():
-            return f"!{text(node.operand)}"
+            return f"NOT {text(node.operand)}"
     return f"NOT ({text(node.operand)})"
 
 
@@ -96,13 +90,20 @@ def _grouped(node: Scope) -> str:
 
 
 def _scope(node: Scope) -> str:
-    """With commas where single tags all have to hold, as is usual; else with AND."""
-    single = isinstance(node, Every) and node.operands and all(map(_single, node.operands))
-    return _listed(node.operands, ",") if isinstance(node, Every) and single else text(node)
+    """In signs, as is usual, where single tags all have to hold; else in words: Datadog refuses both in one scope."""
+    operands = node.operands if isinstance(node, Every) else (node,)
+    signs = [_sign(operand) for operand in operands]
+    return ",".join(sign for sign in signs if sign) if operands and all(signs) else text(node)
 
 
-def _single(node: Scope) -> bool:
-    return isinstance(node, Tag | Variable) or (isinstance(node, Not) and isinstance(node.operand, Tag | Variable))
+def _sign(node: Scope) -> str | None:
+    """`a:b`, `!a:b` or `*`; None for what needs words."""
+    match node:
+        case Tag() | Variable() | Every(()):
+            return text(node)
+        case Not(Tag() | Variable() as operand):
+            return f"!{text(operand)}"
+    return None
 
 
 # Expressions
@@ -118,7 +119,7 @@ def _modifier(node: Modifier) -> str:
 
 def _metric(node: Metric) -> str:
     aggregator = f"{node.aggregator}:" if node.aggregator else ""
-    by = f" by {{{','.join(map(_bare, node.by))}}}" if node.by else ""
+    by = f" by {{{separated(node.by)}}}" if node.by else ""
     return f"{aggregator}{node.name}{{{_scope(node.scope)}}}{by}{_listed(node.modifiers, '')}"
 
 
@@ -156,21 +157,21 @@ def _metric_alert(node: MetricAlert) -> str:
 
 def _check_alert(node: CheckAlert) -> str:
     tags = {"over": node.over, "exclude": node.exclude, "by": node.by}
-    calls = [f".{name}({','.join(map(_quoted, given))})" for name, given in tags.items() if given]
+    calls = [f".{name}({','.join(map(quoted, given))})" for name, given in tags.items() if given]
     if node.last is not None:
-        calls.append(f".last({node.last if isinstance(node.last, int) else _quoted(node.last)})")
+        calls.append(f".last({node.last if isinstance(node.last, int) else quoted(node.last)})")
     if node.counted:
         calls.append(f".{node.counted}()")
-    return _quoted(node.check) + "".join(calls)
+    return quoted(node.check) + "".join(calls)
 
 
 def _event_alert(node: EventAlert) -> str:
     calls = "".join(f".{call.name}({','.join(map(_event_argument, call.arguments))})" for call in node.calls)
-    return f"{node.source}({_quoted(node.search)}){calls} {_comparison(node)}"
+    return f"{node.source}({quoted(node.search)}){calls} {_comparison(node)}"
 
 
 def _event_argument(node: Literal_) -> str:
-    return _quoted(node.value) if isinstance(node, Text) else text(node)
+    return quoted(node.value) if isinstance(node, Text) else text(node)
 
 
 def _comparison(node: MetricAlert | EventAlert) -> str:
@@ -185,7 +186,7 @@ PRINTERS: Mapping[type, Callable[[Any], str]] = {
     Every: _every,
     Some: _some,
     Number: _number,
-    Text: lambda node: _quoted(node.value, "'"),
+    Text: lambda node: quoted(node.value, "'"),
     Word: lambda node: node.value,
     Modifier: _modifier,
     Metric: _metric,

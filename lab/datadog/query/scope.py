@@ -80,6 +80,8 @@ def _tag(cursor: Cursor) -> Scope:
     if keyword(cursor.here, "IN") or (keyword(cursor.here, "NOT") and keyword(cursor.ahead, "IN")):
         return _in(cursor, word)
     key, colon, value = word.value.partition(":")
+    if "=" in key:
+        cursor.refuse(FILTER, word)
     if colon and not value:
         return Tag(key, _value(cursor, f"the value of {key!r}").value, word.at)
     return _variable(word, key, value) or Tag(key, value if colon else None, word.at)
