@@ -120,6 +120,7 @@ def colour(limit: Limit, value: float) -> str:
         (Limit("<", 7, 30), {6: "red", 7: "yellow", 29: "yellow", 30: "green"}),
         (Limit("<=", 1, 2), {1: "red", 2: "yellow", 3: "green"}),
         (Limit("<", 0), {-1: "red", 0: "green", 1: "green"}),
+        (Limit(">", warning=0), {1: "yellow", 0: "green"}),
     ],
     ids=str,
 )

@@ -15,14 +15,15 @@ Json = dict[str, Any]
 
 OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 DASHES = {"critical": "error dashed", "warning": "warning dashed"}
+PALETTES = {"critical": "white_on_red", "warning": "white_on_yellow"}
 
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """What a value must not be."""
+    """What a value must not be; there is one level or both."""
 
     comparator: str
-    critical: float
+    critical: float | None = None
     warning: float | None = None
 
     @property
@@ -32,31 +33,36 @@ class Limit:
 
     def lines(self) -> list[Json]:
         """Markers of a graph."""
-        levels = {"critical": self.critical, "warning": self.warning}
         return [
             {"label": level, "value": f"y = {value:g}", "display_type": DASHES[level]}
-            for level, value in levels.items()
-            if value is not None
+            for level, value in self._levels().items()
         ]
 
     def colours(self) -> list[Json]:
         """Conditional formats of a number; of those that hold, the first counts."""
-        milder = self.critical if self.warning is None else self.warning
-        levels = [
-            (self.comparator, self.critical, "white_on_red"),
-            (OPPOSITE[self.comparator], milder, "white_on_green"),
-        ]
-        if self.warning is not None:
-            levels.insert(1, (self.comparator, self.warning, "white_on_yellow"))
-        return [{"comparator": comparator, "value": value, "palette": palette} for comparator, value, palette in levels]
+        levels = self._levels()
+        bad = [_colour(self.comparator, value, PALETTES[level]) for level, value in levels.items()]
+        return [*bad, _colour(OPPOSITE[self.comparator], list(levels.values())[-1], "white_on_green")]
+
+    def _levels(self) -> dict[str, float]:
+        """Those that there are, the worst first."""
+        levels = {"critical": self.critical, "warning": self.warning}
+        return {level: value for level, value in levels.items() if value is not None}
+
+
+def _colour(comparator: str, value: float, palette: str) -> Json:
+    return {"comparator": comparator, "value": value, "palette": palette}
 
 
 BY_DEFINITION: Mapping[str, Limit] = {
     "headroom": Limit("<", 0),
-    "spare": Limit("<", critical=0, warning=1),
-    "flag": Limit(">", critical=1, warning=0),
+    "spare": Limit("<", warning=1),
+    "flag": Limit(">", warning=0),
+    "answered": Limit("<", critical=50, warning=100),
+    "unanswered": Limit(">", critical=50, warning=0),
 }
-"""What no monitor guards by itself: a time-out that is exceeded; members that may fail; a yes that is worth a look."""
+"""What no monitor guards by itself: a time-out that is exceeded; members that may fail; a yes that is worth a look;
+percent of questions that were answered, or were not."""
 
 
 class Limits:
