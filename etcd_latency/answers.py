@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, TypeVar
 
 from etcd_latency.errors import TargetError
@@ -37,6 +37,14 @@ class Answers:
         """Let go what was answered by others."""
         keys = {target.key for target in targets}
         self._answers = {key: answer for key, answer in self._answers.items() if key[0] in keys}
+
+    def forget_votes(self, learners: Collection[Key]) -> None:
+        """Let go what was answered at these when there was a voter, who was replaced since."""
+        self._answers = {
+            (key, probe): answer
+            for (key, probe), answer in self._answers.items()
+            if not (probe.of_voters and key in learners)
+        }
 
     def value(self, target: Target, probe: Probe[T]) -> T | None:
         """The value, where there is one."""

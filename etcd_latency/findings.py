@@ -11,6 +11,7 @@ from typing import Any
 from etcd_latency.answers import Answers
 from etcd_latency.derive import agreement, expiry, health, kubernetes
 from etcd_latency.errors import NotOffered, NotPermitted
+from etcd_latency.gateway import LEARNER
 from etcd_latency.model import (
     Alarm,
     Certificate,
@@ -23,6 +24,7 @@ from etcd_latency.model import (
     Level,
     NameOf,
     Page,
+    Read,
     Status,
     Target,
     Verdict,
@@ -77,7 +79,7 @@ def member(target: Target, answers: Answers, latest: Answers, name: NameOf) -> I
     if known is not None:
         yield from _alarms(target, known)
     yield _judged("alarm", target, health.alarmed(known, answers.error(target, STATUS), name))
-    read = answers.of(target, LINEARIZABLE_READ)
+    read = _read(target, answers, latest)
     if read is not None:
         verdict = health.judged(read, status, answers.value(target, HEALTH), known or (), name)
         yield _judged("endpoint.health", target, verdict)
@@ -135,6 +137,15 @@ def news(cluster_name: str, tags: tuple[str, ...], told: agreement.News) -> Even
         aggregation_key=f"{cluster_name}:{told.kind}",
         tags=tags,
     )
+
+
+def _read(target: Target, answers: Answers, latest: Answers) -> Read | Failure | None:
+    """What a read through a quorum gave; a learner, who is not asked, would refuse it, or fail as for its status."""
+    read, known = answers.of(target, LINEARIZABLE_READ), latest.value(target, STATUS)
+    if read is None and known and known.is_learner:
+        status = answers.of(target, STATUS)
+        return status if isinstance(status, Failure) else Failure(NotOffered(LEARNER))
+    return read
 
 
 def _reads(target: Target, answers: Answers) -> Iterator[Finding]:

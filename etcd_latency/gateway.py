@@ -41,6 +41,8 @@ NO_USER = "user name is empty"
 STALE = (NO_USER, "revision of auth store is old")
 """Messages of etcd that another token helps against, beside the code for it (clientv3: shouldRefreshToken)."""
 
+LEARNER = "a learner answers no such question until it is promoted"
+
 NO_RIGHTS = "this etcd user may not ask it; grant it the role, or do without"
 
 
@@ -66,7 +68,7 @@ BY_WORDS: tuple[tuple[str, type[TargetError], str], ...] = (
     (
         "not supported for learner",
         NotOffered,
-        "a learner answers no such question until it is promoted",
+        LEARNER,
     ),
     (
         "bad certificate|certificate required|incompatible key usage",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -56,11 +56,15 @@ class Schedule:
         self._lanes = {key: self._lanes.get(key) or self._made(target) for key, target in keys.items()}
         self._due = {(key, probe): when for (key, probe), when in self._due.items() if key in keys}
 
-    def due(self, now: float) -> Wanted:
-        """What is to be asked at this moment of `time.monotonic()`."""
+    def due(self, now: float, learners: Collection[Key] = ()) -> Wanted:
+        """What is to be asked at this moment of `time.monotonic()`; learners are not asked what only voters answer."""
         wanted = {
-            lane: [probe for probe in lane.probes if self._is_due(lane.server.target, probe, now)]
-            for lanes in self._lanes.values()
+            lane: [
+                probe
+                for probe in lane.probes
+                if self._is_due(lane.server.target, probe, now) and not (probe.of_voters and key in learners)
+            ]
+            for key, lanes in self._lanes.items()
             for lane in lanes
         }
         return {lane: probes for lane, probes in wanted.items() if probes}

@@ -9,7 +9,7 @@ from etcd_latency import explain
 from etcd_latency.answers import Answers
 from etcd_latency.config import Config
 from etcd_latency.fetch import GRACE_SECONDS, Fetcher
-from etcd_latency.model import Target
+from etcd_latency.model import Key, Target
 from etcd_latency.probes import MEMBER_LIST, STATUS, Probe
 from etcd_latency.schedule import Schedule, Wanted
 from etcd_latency.targets import Directory
@@ -92,11 +92,15 @@ class Survey:
         """Ask whoever was not asked in this run yet; returns whether there was anybody."""
         self._schedule.keep((*self.directory.members(), *self._config.endpoints))
         asked = {lane.server.target.key for lane in self._asked}
-        due = self._schedule.due(time.monotonic())
+        due = self._schedule.due(time.monotonic(), self._learners())
         new = {lane: probes for lane, probes in due.items() if lane.server.target.key not in asked}
         self._fetch.start(new)
         self._asked |= new
         return bool(new)
+
+    def _learners(self) -> set[Key]:
+        """Who said last of itself that it learns."""
+        return {target.key for target, status in self.known(STATUS).items() if status.is_learner}
 
     def _members_asked(self) -> Wanted:
         return {lane: probes for lane, probes in self._asked.items() if lane.server.target.kind == "member"}
@@ -107,6 +111,7 @@ class Survey:
     def _learn(self) -> None:
         """Find out who the members are, and which of them is which."""
         self.latest.keep(self.answers)
+        self.latest.forget_votes(self._learners())
         lists = {target.url: one for target, one in self.known(MEMBER_LIST).items()}
         ids = {url: one.asked_id for url, one in lists.items()}
         ids |= {target.url: one.member_id for target, one in self.known(STATUS).items()}

@@ -629,6 +629,34 @@ def test_requests_that_wait_for_something() -> None:
     assert all_findings(disk) == [("disk_wal", "m1", CRITICAL)]
 
 
+def test_requests_that_always_waited() -> None:
+    """Reads of members that are far from each other wait for the way to the leader, and its way to a majority."""
+    near, far = ([replace(one, gauges=WAITING, rtt_before=rtt) for one in (M1, M2, M3)] for rtt in (0.015, 0.06))
+    assert all_findings(of(*near)) == [("network", "", CRITICAL)]
+    assert verdict(of(*far)) == ("none", "")
+    assert verdict(of(*(replace(one, rtt=dict.fromkeys(IDS, 0.06), observed=4) for one in far))) == ("none", "")
+    assert verdict(of(near[0], near[1], far[2])) == ("network", "")
+    assert verdict(of(M1, near[1], far[2])) == ("network", "m2")
+    assert verdict(of(M1, M2, far[2])) == ("none", "")
+    assert verdict(of(far[0], M2, near[2])) == ("none", "")
+
+
+def test_a_majority_that_is_near() -> None:
+    """Of five members the leader waits for two; who is far away waits for its own way as well."""
+    five = [replace(one, gauges=WAITING, rtt_before=0.001) for one in FIVE]
+    two_far = [*five[:3], *(replace(one, rtt_before=0.06) for one in five[3:])]
+    assert "on m1, 48 % of 1000 on m2, 48 % of 1000 on m3" in evidence(of(*two_far))
+    assert "on m4" not in evidence(of(*two_far))
+    assert verdict(of(*five[:2], *(replace(one, rtt_before=0.06) for one in five[2:]))) == ("none", "")
+
+
+def test_a_member_far_from_those_that_are_not_measured() -> None:
+    """Whoever measures one member alone does not see who leads: then its own ways are what is known."""
+    for rtt, expected in ((0.001, "network"), (0.06, "none")):
+        alone = replace(M2, gauges=WAITING, rtt_before=rtt).view()
+        assert diagnose(ClusterView((alone,), {}, 3)).cause == expected
+
+
 # ---- members that are gone, or hang
 
 GONE = MemberView("m2", None, None, failure="connection refused")

@@ -242,6 +242,30 @@ def test_health_of_a_member(given: dict[Probe[Any], Any], health: tuple[Level, s
     assert judgements(told(given))["endpoint.health"] == health
 
 
+LEARNER = replace(status(), is_learner=True)
+LEARNS = "a learner answers no such question until it is promoted"
+
+
+@pytest.mark.parametrize(
+    ("given", "latest", "health"),
+    [
+        ({STATUS: LEARNER}, LEARNER, (Level.UNKNOWN, f"{WHO}{LEARNS}; etcdctl calls every learner unhealthy")),
+        (
+            {STATUS: Failure(Unreachable("nothing listens there")), HEALTH: Failure(Unreachable("nothing listens"))},
+            LEARNER,
+            (Level.CRITICAL, f"{WHO}nothing listens there"),
+        ),
+        ({STATUS: status()}, status(), None),
+    ],
+    ids=["learns", "is-down", "was-promoted"],
+)
+def test_health_of_a_learner(given: dict[Probe[Any], Any], latest: Status, health: tuple[Level, str] | None) -> None:
+    """It is not asked for a read; when it is promoted, that is known after the questions of a run were asked."""
+    found = told(given, {STATUS: latest})
+    assert judgements(found).get("endpoint.health") == health
+    assert "probe.read.linearizable.duration" not in gauges(found)
+
+
 @pytest.mark.parametrize(
     ("given", "latest", "active", "alarm"),
     [

@@ -233,6 +233,29 @@ def test_a_learner(lab: Cluster, aggregator: AggregatorStub) -> None:
     assert {tag for tag in peers if tag.startswith("peer:")} == {f"peer:{name}" for name in named(lab)}
 
 
+def test_a_learner_is_not_asked_what_it_refuses(lab: Cluster, aggregator: AggregatorStub) -> None:
+    """Once it said that it learns etcd's refusal comes no more; when it is promoted, it is asked and answers."""
+    with faults.learner(lab) as grown:
+        check = check_of(grown)
+        new = grown.members[-1]
+        assert "(rpc not supported for learner)" in ran(check, aggregator)[new.name]
+        assert "until it is promoted; etcdctl calls" in ran(check, aggregator)[new.name]
+        promote = {"ID": str(int(faults.member_id(grown, new), 16))}
+        with lab.session() as session:
+            url = f"{faults.leader(lab).client_url}/v3/cluster/member/promote"
+            assert session.post(url, json=promote, timeout=5).ok
+        assert new.name not in ran(check, aggregator)
+        assert ran(check, aggregator) == dict.fromkeys(named(grown), "")
+        assert values(aggregator, "probe.read.linearizable.duration").keys() == set(named(grown))
+
+
+def ran(check: EtcdLatencyCheck, aggregator: AggregatorStub) -> dict[str, str]:
+    """What a run says of each member's health; nothing of those that are healthy."""
+    aggregator.reset()
+    check.check({})
+    return messages(aggregator, "endpoint.health")
+
+
 def test_a_removed_member_stops_being_asked(binary: str, aggregator: AggregatorStub) -> None:
     """Removed for good, it is no failure: neither asked nor told about, and its ghosts are dropped and counted."""
     with cluster.running(binary=binary) as lab:

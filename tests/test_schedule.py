@@ -151,6 +151,18 @@ def test_how_often() -> None:
     assert questions(wanted_of(asked, targets, 1302.0)) == OF_A_MEMBER
 
 
+def test_what_learners_are_asked() -> None:
+    """Nothing that they would refuse; whoever has a vote beside them is asked everything."""
+    config = decided(*URLS)
+    asked = Schedule(config, {}, LOG)
+    asked.keep(config.members)
+    learner, _ = config.members
+    wanted = asked.due(0.0, {learner.key})
+    mine = {lane: probes for lane, probes in wanted.items() if lane.server.target == learner}
+    assert questions(mine) == [(SERIALIZABLE_READ, STATUS), PLAIN, SHOWN]
+    assert questions({lane: probes for lane, probes in wanted.items() if lane not in mine}) == OF_A_MEMBER
+
+
 def test_intervals_are_the_user_s() -> None:
     """Each question has its own; what is not settled is due at once."""
     asked, targets = schedule(alarm_list_interval=20, member_list_interval=40)

@@ -15,13 +15,14 @@ from datadog_checks.base import AgentCheck
 from datadog_checks.base.stubs.aggregator import AggregatorStub
 
 from etcd_latency import EtcdLatencyCheck
+from etcd_latency.probes import MEMBER_LIST
 from lab.pki import Pki
 from tests.conftest import Serve, recorded
 from tests.gateway_server import Fake, Script, scripted
 from tests.servers import page, silence
 from tests.test_fetch import await_the_end_of_questions
 
-LIST, STATUS = "/v3/cluster/member/list", "/v3/maintenance/status"
+LIST, STATUS, RANGE = "/v3/cluster/member/list", "/v3/maintenance/status", "/v3/kv/range"
 METRICS = recorded("etcd-3.5.16/m1-leader-load").decode()
 
 MakeFake = Callable[[Script], Fake]
@@ -70,6 +71,29 @@ def test_a_hung_seed_does_not_delay_who_is_found(fake: MakeFake, serve: Serve, a
     check_of(hung, good.url, discover_members=True, timeout=4).check({})
     assert time.monotonic() - started < 7
     assert connected(aggregator)["m2"] == AgentCheck.OK
+
+
+def test_a_voter_that_comes_back_as_a_learner(fake: MakeFake, aggregator: AggregatorStub) -> None:
+    """Once it said so it is asked nothing that it would refuse, until it is promoted; what it said before is over."""
+    header = {"cluster_id": "1", "member_id": "2"}
+    voter = {"header": header, "version": "3.5.30", "leader": "1", "raftTerm": "2"}
+    learner = voter | {"isLearner": True}
+    old, new = listing(2, "http://10.0.0.1:2379"), listing(1, "http://10.0.0.1:2379", "http://10.0.0.2:2379")
+    said = [(200, json.dumps(one)) for one in (voter, learner, learner, voter)]
+    one = member(fake, 1, {LIST: [old, new]})
+    other = member(fake, 2, {STATUS: said, LIST: [old, new], RANGE: (200, json.dumps({"header": header}))})
+    check = check_of(one.url, other.url)
+    reads, lists = [], []
+    for run in range(5):
+        if run == 2:
+            check._survey.ask_again(MEMBER_LIST)
+        aggregator.reset()
+        other.asked.clear()
+        check.check({})
+        reads.append(any(not asked.fields["serializable"] for asked in other.asked_for(RANGE)))
+        lists.append((len(other.asked_for(LIST)), aggregator.metrics("etcd_latency.cluster.member_lists")[0].value))
+    assert reads == [True, True, False, False, True]
+    assert lists == [(1, 1), (0, 1), (0, 1), (0, 1), (1, 1)]
 
 
 def test_a_slow_page_of_an_api_server_counts_later(

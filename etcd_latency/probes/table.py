@@ -32,14 +32,17 @@ class Probe(Generic[T]):
     """Whether an answer holds until the next one, and does not come in every run."""
     holds_when_down: bool = False
     """Whether it holds also when the next one is a failure."""
+    of_voters: bool = False
+    """Whether a learner refuses it, and from 3.5.28 on counts that as an error of its own (etcd:
+    server/etcdserver/api/v3rpc/util.go: isRPCSupportedForLearner)."""
 
 
 PAGE = Probe("page", page.ask)
 STATUS = Probe("status", status.ask, lasting=True, holds_when_down=True)
 SERIALIZABLE_READ = Probe("serializable_read", read.serializable, timed=True)
-LINEARIZABLE_READ = Probe("linearizable_read", read.linearizable, timed=True)
-ALARM_LIST = Probe("alarm_list", alarm_list.ask, timed=True, costly=True, lasting=True)
-MEMBER_LIST = Probe("member_list", member_list.ask, lasting=True)
+LINEARIZABLE_READ = Probe("linearizable_read", read.linearizable, timed=True, of_voters=True)
+ALARM_LIST = Probe("alarm_list", alarm_list.ask, timed=True, costly=True, lasting=True, of_voters=True)
+MEMBER_LIST = Probe("member_list", member_list.ask, lasting=True, of_voters=True)
 HEALTH = Probe("health", health_page.health)
 LIVEZ = Probe("livez", health_page.livez)
 READYZ = Probe("readyz", health_page.readyz)

@@ -8,7 +8,13 @@ from functools import cached_property
 from itertools import combinations
 from statistics import median_low
 
-from etcd_latency.derive.diagnosis.limits import SLOW_REQUESTS, SLOW_REQUESTS_SHARE, STANDS_OUT, Limit
+from etcd_latency.derive.diagnosis.limits import (
+    SLOW_REQUESTS,
+    SLOW_REQUESTS_SHARE,
+    STANDS_OUT,
+    USUAL_READ_SECONDS,
+    Limit,
+)
 from etcd_latency.derive.diagnosis.symptoms import Symptoms, named
 from etcd_latency.derive.diagnosis.views import ClusterView
 
@@ -96,8 +102,9 @@ class Cluster:
 
     @cached_property
     def waiting(self) -> tuple[Symptoms, ...]:
-        """Those whose clients wait: many of the requests to them are slow."""
-        return tuple(member for member in self.asked if member.slow_requests_share >= SLOW_REQUESTS_SHARE)
+        """Those whose clients wait: many of the requests to them are slow, and not because members are far apart."""
+        slow = (member for member in self.asked if member.slow_requests_share >= SLOW_REQUESTS_SHARE)
+        return tuple(member for member in slow if self._read_before(member) < USUAL_READ_SECONDS)
 
     def others(self, member: Symptoms) -> Iterator[Symptoms]:
         """All that are present, without this one."""
@@ -118,6 +125,22 @@ class Cluster:
         return value >= limit.alone or (
             bool(others) and value >= max(limit.with_others, STANDS_OUT * median_low(others))
         )
+
+    def _read_before(self, member: Symptoms) -> float:
+        """How long a read took before the interval, in seconds, by the ways alone.
+
+        It asks the leader, who asks a majority whether it still leads; etcd counts that wait as a part of the request
+        (server/etcdserver/v3_server.go: Range). Where the leader is not seen it is the longest of its own ways.
+        """
+        leaders = [one for one in self.present if one.leads]
+        if not leaders:
+            return max(member.rtt_before.values(), default=0.0)
+        return max(Link(member, one).rtt_before + self._agreed_before(one) for one in leaders)
+
+    def _agreed_before(self, leader: Symptoms) -> float:
+        """How long a leader waited before for the nearest others that are a majority with it; seconds."""
+        ways = [0.0, *sorted(Link(leader, other).rtt_before for other in self.others(leader))]
+        return ways[min(self.majority, len(ways)) - 1]
 
     def sound_without(self, troubled: Sequence[Symptoms]) -> bool:
         """Whether enough members are left for a majority when these do not take part."""

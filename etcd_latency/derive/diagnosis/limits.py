@@ -50,6 +50,10 @@ SLOW_REQUESTS = 10
 SLOW_REQUESTS_SHARE = 0.1
 """Of a member's requests. On healthy members 0 to 1 percent were seen, with slow links 50."""
 
+USUAL_READ_SECONDS = 0.04
+"""A read that the ways between members alone have always made take that long takes more than 100 ms now and then, as
+one that comes while another is confirmed waits for both; and etcd smooths round trips, from 0 on after a start."""
+
 SLOW_SECONDS = 0.016
 """What took longer was held up by something: the first bound of etcd's buckets above the 10 ms of its FAQ."""
 

@@ -2,7 +2,8 @@
 
 Each member measures the round trip to each other one. A delay on the way to one member is seen by all the others; one
 on all ways, by all of them; one on a single link, by its ends. When the interval was too short for a measurement
-(etcd notes two in 30 s), requests that wait though no disk and no CPU is slow are what is left to go by.
+(etcd notes two in 30 s), requests that wait though no disk and no CPU is slow are what is left to go by; not where
+members are so far from each other that reads have always waited.
 """
 
 from __future__ import annotations
