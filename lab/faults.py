@@ -24,7 +24,7 @@ from lab.cluster import Cluster, Member, addresses, launched, port_of, wait_unti
 from lab.links import HOST, Link
 from lab.process import LabError
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 FILLER_KEYS = "/filler/"
 FILLER = base64.b64encode(b"x" * 20_000).decode()
 SMALL_QUOTA = "--quota-backend-bytes=16777216"
@@ -109,6 +109,12 @@ def killed(lab: Cluster, member: Member) -> Iterator[None]:
         wait_until_healthy(lab)
 
 
+def started(lab: Cluster, member: Member) -> None:
+    """Start a member that has ended, and return when it follows a leader; nobody need be healthy."""
+    member.start(lab.folder)
+    _wait_until(f"{member.name} follows the leader", lambda: _follows(lab, member))
+
+
 @contextmanager
 def old_certificate(lab: Cluster, left: timedelta) -> Iterator[None]:
     """Let the members show a certificate that ends so soon; etcd reads it for each new connection. It is renewed."""
@@ -121,23 +127,24 @@ def old_certificate(lab: Cluster, left: timedelta) -> Iterator[None]:
 
 def exchange(lab: Cluster, member: Member, binary: str) -> None:
     """Start a member again, with what it had, as another version of etcd."""
-    member.process.kill()
-    member.command[0] = binary
-    member.start(lab.folder)
-    wait_until_healthy(lab)
+    with killed(lab, member):
+        member.command[0] = binary
 
 
 @contextmanager
 def few_descriptors(member: Member) -> Iterator[None]:
     """Let a member open few files and connections more, most of which idle clients then take."""
-    pid = member.process.pid
+    pid, wanted, counts = member.process.pid, round(FEW_DESCRIPTORS * DESCRIPTORS_USED), [0]
     with descriptors_limited(member, FEW_DESCRIPTORS), ExitStack() as stack:
-        for _ in range(round(FEW_DESCRIPTORS * DESCRIPTORS_USED) - _descriptors(pid)):
-            stack.enter_context(socket.create_connection((HOST, port_of(member.client_url)), timeout=5))
-        _wait_until(
-            f"{member.name} has {DESCRIPTORS_USED:.0%} of its descriptors in use",
-            lambda: _descriptors(pid) >= FEW_DESCRIPTORS * DESCRIPTORS_USED - 2,
-        )
+
+        def are_used() -> bool:
+            counts.append(_descriptors(pid))
+            if counts[-1] == counts[-2]:  # nobody comes or goes any more
+                for _ in range(counts[-1], wanted):
+                    stack.enter_context(socket.create_connection((HOST, port_of(member.client_url)), timeout=5))
+            return counts[-1] >= wanted - 2
+
+        _wait_until(f"{member.name} has {DESCRIPTORS_USED:.0%} of its descriptors in use", are_used)
         yield
 
 
@@ -336,8 +343,16 @@ def _patiently(lab: Cluster, *arguments: str) -> None:
 
 
 def _wait_until(what: str, probe: Callable[[], bool]) -> None:
+    """Return when it is so; a member that is too busy to answer says nothing of it."""
     give_up = time.monotonic() + PATIENCE_SECONDS
-    while not probe():
+    while not _is_so(probe):
         if time.monotonic() > give_up:
             raise LabError(f"not yet after {PATIENCE_SECONDS:g} s: {what}")
         time.sleep(0.1)
+
+
+def _is_so(probe: Callable[[], bool]) -> bool:
+    try:
+        return probe()
+    except requests.Timeout:
+        return False

@@ -18,8 +18,8 @@ PUTS = {"family": "grpc_server_handled_total", "grpc_method": "Put"}
 
 @pytest.fixture(scope="module")
 def stage() -> Iterator[Stage]:
-    """Three members behind links that compare what they have; with clients."""
-    with cluster.running(flags=[mishaps.CORRUPT_CHECK.replace("5s", "1s")], proxied=True) as lab:
+    """Three members behind links, with clients."""
+    with cluster.running(proxied=True) as lab:
         standing = Stage(lab, None)
         with standing.clients:
             standing.work()
@@ -27,8 +27,8 @@ def stage() -> Iterator[Stage]:
 
 
 def alarms(lab: Cluster) -> list[tuple[int, int]]:
-    """Who raised an alarm, and its number: 1 is NOSPACE, 2 is CORRUPT."""
-    return [(alarm["memberID"], alarm["alarm"]) for alarm in lab.etcdctl("alarm", "list").get("alarms") or ()]
+    """Who raised an alarm, and its number: 1 is NOSPACE, 2 is CORRUPT, whose member is not told."""
+    return [(alarm.get("memberID", 0), alarm["alarm"]) for alarm in lab.etcdctl("alarm", "list").get("alarms") or ()]
 
 
 def test_flapping(stage: Stage) -> None:
@@ -41,8 +41,9 @@ def test_flapping(stage: Stage) -> None:
     assert [total(stage.lab, each, LEADERS) for each in others] == [before[each.name] for each in others]
 
 
-def test_small_quota(stage: Stage) -> None:
+def test_small_quota(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """The member with less room raises the alarm, which nobody has afterwards; its quota is as large as before."""
+    monkeypatch.setattr(mishaps, "GROWTH_SECONDS", 6.0)
     lab, member = stage.lab, mishaps.follower(stage.lab)
     quota = total(lab, member, "etcd_server_quota_backend_bytes")
     (status,) = lab.etcdctl("endpoint", "status", members=[member])
@@ -53,13 +54,14 @@ def test_small_quota(stage: Stage) -> None:
     assert total(lab, member, "etcd_server_quota_backend_bytes") == quota
 
 
-def test_corrupt(stage: Stage) -> None:
-    """Members find that one of them has other data, and all refuse to serve; afterwards they are of one mind again."""
-    with mishaps.corrupt(stage):
-        assert becomes(lambda: [kind for _, kind in alarms(stage.lab)] == [2])
-    cluster.wait_until_healthy(stage.lab)
-    assert alarms(stage.lab) == []
-    (kept,) = stage.lab.etcdctl("get", "/intact", "--print-value-only", "--write-out=simple").splitlines()
+def test_corrupt() -> None:
+    """Members find that one of them has other data, and raise the alarm; afterwards they are of one mind again."""
+    # Without clients: a crash while much is written may cost 3.5.1 data by itself.
+    with cluster.running(flags=[mishaps.CORRUPT_CHECK.replace("5s", "1s")]) as lab:
+        with mishaps.corrupt(Stage(lab, None)):
+            assert becomes(lambda: [kind for _, kind in alarms(lab)] == [2])
+        assert alarms(lab) == []
+        (kept,) = lab.etcdctl("get", "/intact", "--print-value-only", "--write-out=simple").splitlines()
     assert kept == mishaps.INTACT
 
 

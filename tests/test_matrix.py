@@ -198,21 +198,14 @@ def notices(key: str, mutant: Mutant) -> bool:
 ALIKE = "the members of a group were alike in all recordings"
 BEYOND = "the fault went far beyond either limit"
 UNSEEN = {
-    **dict.fromkeys(("no_leader takes the avg of a group", "no_leader takes the max of a group"), ALIKE),
     **dict.fromkeys(("database_alarm takes the avg of a group", "database_alarm takes the min of a group"), ALIKE),
-    **dict.fromkeys(
-        ("leader_instability takes the avg of a group", "leader_instability takes the min of a group"), ALIKE
-    ),
     **dict.fromkeys(("certificate takes the avg of a group", "certificate takes the max of a group"), ALIKE),
-    "database_quota takes the avg of a group": ALIKE,
-    "wal_fsync takes the sum of a group": "each percentile had one resolution at a time",
-    "backend_commit takes the sum of a group": "each percentile had one resolution at a time",
     "no_data critical is 1.5": "a cluster that nobody answers for has no values, or 0",
     "no_data critical is 0.166667": "a cluster that nobody answers for has no values, or 0",
     "no_data takes the min of the window": "a cluster that nobody answers for has no values, or 0",
     "apply_lag critical is 1333.33": BEYOND,
     "certificate critical is 21": BEYOND,
-    "apiserver_requests critical is 0.75": BEYOND,
+    **dict.fromkeys(("apiserver_requests critical is 0.75", "apiserver_requests critical is 0.0833333"), BEYOND),
     "apiserver_lists critical is 3": BEYOND,
     "database_quota_forecast critical is 240": BEYOND,
     "grpc_errors asks for etcd_latency.grpc.server.started.count": "as many calls were started as were handled",

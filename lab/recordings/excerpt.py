@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 WANTED = re.compile(
     r"(etcd_(server_(has_leader|is_leader|is_learner|id|version|leader_changes|heartbeat_send|slow|proposals|quota"
-    r"|apply_duration|read_indexes|health_)|cluster_version|disk_(wal_fsync|backend_commit|defrag_inflight)"
+    r"|apply_duration|read_indexes|health_|client_requests)|cluster_version|disk_(wal_fsync|backend_commit|defrag_inflight)"
     r"|network_(peer_(round_trip|sent_failures)|active_peers|known_peers|disconnected)"
     r"|mvcc_(db_|put|range|txn|delete)|debugging_mvcc_(watcher|slow_watcher|pending_events|current_rev|compact_rev|db_compaction_last)"
     r"|request)|grpc_server_(started|handled)_|process_(open|max)_fds|process_(resident|start|cpu)|apiserver_storage_(size|list))"

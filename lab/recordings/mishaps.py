@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from lab import cluster, faults, strace
@@ -22,6 +26,11 @@ DESCRIPTORS = 400
 DESCRIPTORS_USED = 0.55
 """What connections take of them in the end; some 30 are the member's own."""
 GROWTH_SECONDS = 60.0
+FLAP_SECONDS = 1.0
+CORRUPT_CHECK = "--experimental-corrupt-check-time=5s"
+"""The flag of a cluster whose leader compares what members have."""
+INTACT, BROKEN = "this value is intact", "this value is broken"
+"""As long as each other, so that all else stays where it is."""
 
 Begin = Callable[[Stage], AbstractContextManager[Any]]
 
@@ -88,6 +97,67 @@ def half_upgraded(stage: Stage) -> Iterator[None]:
     yield
     for member in lab.members[:-1]:
         faults.exchange(lab, member, newest)
+
+
+@contextmanager
+def flapping(stage: Stage) -> Iterator[None]:
+    """Let a follower lose the others and find them again, over and over."""
+    with pressure.meanwhile(partial(_flap, stage.lab, follower(stage.lab))):
+        yield
+
+
+def _flap(lab: Cluster, member: Member, stop: threading.Event) -> None:
+    while not stop.is_set():
+        with faults.isolated(lab, member):
+            stop.wait(FLAP_SECONDS)
+        stop.wait(FLAP_SECONDS)
+
+
+def small_quota(quota: int) -> Begin:
+    """Start a follower with less room (bytes) than the others have, and let the database outgrow it."""
+    return partial(_outgrown, quota)
+
+
+@contextmanager
+def _outgrown(quota: int, stage: Stage) -> Iterator[None]:
+    lab, small = stage.lab, follower(stage.lab)
+    flag = f"--quota-backend-bytes={quota}"
+    with faults.killed(lab, small):
+        small.command.append(flag)
+    with pressure.growing(lab, quota, rising(0.5, 1.2, GROWTH_SECONDS / 2)):
+        yield
+    with faults.killed(lab, small):
+        small.command.remove(flag)
+
+
+@contextmanager
+def corrupt(stage: Stage) -> Iterator[None]:
+    """Change a byte in a follower's database; who leads compares what members have, and raises the alarm."""
+    lab, member = stage.lab, follower(stage.lab)
+    database = lab.folder / member.name / "member/snap/db"
+    lab.etcdctl("put", "/intact", INTACT)
+    _wait_for(database, INTACT)
+    member.process.kill()
+    _replace(database, INTACT, BROKEN)
+    faults.started(lab, member)  # by then the alarm may have been raised
+    yield
+    with faults.killed(lab, member):
+        _replace(database, BROKEN, INTACT)
+        lab.etcdctl("alarm", "disarm", members=[other for other in lab.members if other is not member])
+
+
+def _wait_for(database: Path, value: str) -> None:
+    """Return when a value is in the file, into which etcd writes ten times a second."""
+    give_up = time.monotonic() + faults.PATIENCE_SECONDS
+    while value.encode() not in database.read_bytes() and time.monotonic() < give_up:
+        time.sleep(0.1)
+
+
+def _replace(database: Path, before: str, after: str) -> None:
+    held = database.read_bytes()
+    if before.encode() not in held:
+        raise LabError(f"{database.name} has no value {before!r} that could be changed")
+    database.write_bytes(held.replace(before.encode(), after.encode()))
 
 
 @contextmanager

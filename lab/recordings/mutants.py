@@ -37,6 +37,7 @@ OVER_TIME = {"avg": "min", "min": "max", "max": "min", "sum": None}
 """Another aggregator of the window; a sum of counts has no other that Datadog takes."""
 
 OVER_SERIES = ("avg", "max", "min", "sum")
+BOUNDS = {"clamp_min": "floor", "clamp_max": "ceiling"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +119,9 @@ def _expressions(expression: Expression, names: Collection[str], *, several: boo
                 f"takes the {aggregator} of a group",
                 _mapped(expression, {found[0]: replace(found[0], aggregator=aggregator)}),
             )
-    if any(call.function == "clamp_min" for call in calls(expression)):
-        yield "has no floor", _without_floor(expression)
+    for function, bound in BOUNDS.items():
+        if any(call.function == function for call in calls(expression)):
+            yield f"has no {bound}", _without(function, expression)
 
 
 def _mapped(expression: Expression, changed: Mapping[Metric, Metric]) -> Expression:
@@ -138,12 +140,17 @@ def _mapped(expression: Expression, changed: Mapping[Metric, Metric]) -> Express
     return expression
 
 
-def _without_floor(expression: Expression) -> Expression:
+def _without(function: str, expression: Expression) -> Expression:
+    """The same without what bounds it."""
     match expression:
+        case Call(function=found, arguments=(bounded, *_)) if found == function and not isinstance(bounded, Text):
+            return bounded
+        case Call():
+            arguments = (one if isinstance(one, Text) else _without(function, one) for one in expression.arguments)
+            return replace(expression, arguments=tuple(arguments))
         case Arithmetic():
-            return replace(expression, left=_without_floor(expression.left), right=_without_floor(expression.right))
-        case Call(function="clamp_min", arguments=(Metric() as floored, *_)):
-            return floored
+            left, right = (_without(function, side) for side in (expression.left, expression.right))
+            return replace(expression, left=left, right=right)
     return expression
 
 

@@ -46,7 +46,7 @@ def rising(first: float, last: float, seconds: float) -> Course:
 @contextmanager
 def elections(lab: Cluster, pause: float) -> Iterator[None]:
     """Let the leader hand its office on, again and again, with such a pause in seconds."""
-    with _meanwhile(partial(_hand_on, lab, pause)):
+    with meanwhile(partial(_hand_on, lab, pause)):
         yield
 
 
@@ -64,7 +64,7 @@ def _hand_on(lab: Cluster, pause: float, stop: threading.Event) -> None:
 def growing(lab: Cluster, quota: int, share: Course) -> Iterator[None]:
     """Let the database grow to this share of its quota (bytes), until etcd refuses; make room again at the end."""
     try:
-        with _meanwhile(partial(_grow, lab, quota, share)):
+        with meanwhile(partial(_grow, lab, quota, share)):
             yield
     finally:
         faults.empty(lab)
@@ -97,7 +97,7 @@ def fragmented(lab: Cluster, quota: int, share: float) -> Iterator[None]:
 @contextmanager
 def connected(member: Member, count: Course) -> Iterator[None]:
     """Hold so many idle connections to a member."""
-    with ExitStack() as stack, _meanwhile(partial(_connect, member, count, stack)):
+    with ExitStack() as stack, meanwhile(partial(_connect, member, count, stack)):
         yield
 
 
@@ -112,7 +112,7 @@ def _connect(member: Member, count: Course, stack: ExitStack, stop: threading.Ev
 @contextmanager
 def crowd(lab: Cluster, member: Member, load: str) -> Iterator[None]:
     """Let etcdctl's own trial write through a member, again and again: `m` is 200 clients, `l` is 500."""
-    with _meanwhile(partial(_crowd, lab, member, load)):
+    with meanwhile(partial(_crowd, lab, member, load)):
         yield
 
 
@@ -134,7 +134,7 @@ def deaf_watchers(lab: Cluster, member: Member, count: int, pause: float) -> Ite
     with ExitStack() as stack:
         for _ in range(count):
             stack.enter_context(_asked(lab, member, "watch", _watch(BIG_KEYS), deaf=True))
-        stack.enter_context(_meanwhile(partial(_write_big, lab, pause)))
+        stack.enter_context(meanwhile(partial(_write_big, lab, pause)))
         yield
 
 
@@ -180,11 +180,11 @@ def moved(stage: Stage, member: Member) -> Iterator[None]:
         with load.running(stage.lab, others):
             yield
     finally:
-        stage.clients.enter_context(load.running(stage.lab))
+        stage.work()
 
 
 @contextmanager
-def _meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
+def meanwhile(work: Callable[[threading.Event], None]) -> Iterator[None]:
     """Do this beside the block; it is told when to stop."""
     stop = threading.Event()
     thread = threading.Thread(target=work, args=(stop,), daemon=True, name="pressure")

@@ -1,7 +1,8 @@
 """A recording, played to the real check: it asks, and hears what real servers answered.
 
 Only `etcd_latency.client` is replaced, which is where the check ends and HTTP begins; and the clock, which goes
-from run to run by as much as the replay pretends, whatever was between them when they were recorded.
+from run to run by as much as the replay pretends, whatever was between them when they were recorded. Within a run it
+hardly goes on, and nobody is given up: what comes out is the same on every machine, however busy it is.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
-from etcd_latency import errors, schedule
+from etcd_latency import errors, schedule, survey
 from etcd_latency.client import Client
 from etcd_latency.errors import TimedOut
 from etcd_latency.model import Page, Reply, Target
@@ -24,6 +25,10 @@ from lab.process import LabError
 from lab.recordings.record import path_of
 from lab.recordings.recording import Answer, Recording
 
+PATIENCE_SECONDS = 60.0
+PATIENT = {"timeout": PATIENCE_SECONDS}
+"""Options of the check: a recording answers at once, but this machine may be busy with other things."""
+MOMENT_SECONDS = 1e-6
 STALE_RUNS = 4
 """What was asked less often than that had no answer."""
 
@@ -75,23 +80,23 @@ def _reply(answer: Answer) -> Reply:
 
 
 class Clock:
-    """The time of a replay: it goes on as always within a run, and jumps between runs."""
+    """The time of a replay, in seconds since 1970: it jumps between runs, and within one goes on when it is looked at.
+
+    By next to nothing, however long the run takes; but what it ends with is later than what it begins with.
+    """
 
     def __init__(self, began: float) -> None:
-        self._wall, self._monotonic = time.time, time.monotonic
-        self._ahead = began - time.time()
-        self._due = began
+        self._due = self._now = began
 
-    def tick(self, seconds: float) -> None:
-        """Be so much later than at the last tick."""
-        self._due += seconds
-        self._ahead += self._due - self.time()
+    def tick(self, seconds: float) -> float:
+        """Be so much later than at the last tick; gives the time."""
+        self._due = self._now = self._due + seconds
+        return self._due
 
-    def time(self) -> float:
-        return self._wall() + self._ahead
-
-    def monotonic(self) -> float:
-        return self._monotonic() + self._ahead
+    def now(self) -> float:
+        """For all clocks that the check looks at."""
+        self._now += MOMENT_SECONDS
+        return self._now
 
 
 @contextmanager
@@ -104,8 +109,9 @@ def playing(recording: Recording) -> Iterator[Iterator[tuple[float, Run]]]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="etcd-latency-replay-")))
         stack.enter_context(patch.object(schedule, "Client", partial(Player, tape)))
-        stack.enter_context(patch.object(time, "time", clock.time))
-        stack.enter_context(patch.object(time, "monotonic", clock.monotonic))
+        stack.enter_context(patch.object(survey, "LINGER_SECONDS", PATIENCE_SECONDS))
+        stack.enter_context(patch.object(time, "time", clock.now))
+        stack.enter_context(patch.object(time, "monotonic", clock.now))
         checks = prepare({}, [_instance(recording, folder)])
         yield _runs(tape, clock, lambda: run(checks))
 
@@ -113,8 +119,7 @@ def playing(recording: Recording) -> Iterator[Iterator[tuple[float, Run]]]:
 def _runs(tape: Tape, clock: Clock, once: Callable[[], Run]) -> Iterator[tuple[float, Run]]:
     for number in range(tape.recording.runs):
         tape.run = number
-        clock.tick(tape.recording.pace if number else 0.0)
-        yield clock.time(), once()
+        yield clock.tick(tape.recording.pace if number else 0.0), once()
 
 
 def _instance(recording: Recording, folder: Path) -> dict[str, Any]:
@@ -127,4 +132,5 @@ def _instance(recording: Recording, folder: Path) -> dict[str, Any]:
     unknown = [option for option in files if option not in recording.instance]
     if unknown:
         raise LabError(f"the recording {recording.name} has a certificate for no option: {', '.join(unknown)}")
-    return dict(recording.instance) | files
+    blocks = {option: value | PATIENT for option, value in recording.instance.items() if isinstance(value, dict)}
+    return dict(recording.instance) | blocks | PATIENT | files

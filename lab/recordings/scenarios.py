@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from lab import faults, trouble
-from lab.recordings import mishaps, pressure
+from lab.recordings import chores, mishaps, pressure
 from lab.recordings.mishaps import GROWTH_SECONDS, Begin
 from lab.recordings.pressure import rising
 from lab.recordings.recording import PACE
@@ -68,6 +68,18 @@ PROXIED: dict[str, Any] = {"proxied": True}
 
 SCENARIOS = {
     "healthy": Scenario("nothing", well=124, struck=0, again=0, spacing=PACE, warm_up=SETTLED_SECONDS, stage=WITH_API),
+    "week": Scenario(
+        chores.SAYS, chores.week, well=8, struck=104, again=16, spacing=PACE, warm_up=SETTLED_SECONDS, stage=WITH_API
+    ),
+    "far-apart": Scenario(
+        "nothing: the members are 30 ms apart, as those of a cluster in three regions",
+        well=64,
+        struck=0,
+        again=0,
+        spacing=PACE,
+        warm_up=SETTLED_SECONDS,
+        stage=PROXIED | {"link_seconds": 0.015},
+    ),
     "slow-disk-leader": Scenario(
         f"every sync of the leader takes {SYNC_SECONDS * 1e3:g} ms longer",
         mishaps.slow_syncs(SYNC_SECONDS),
@@ -76,8 +88,8 @@ SCENARIOS = {
         spacing=ENOUGH_COMMITS,
         warm_up=SETTLED_SECONDS,
     ),
-    "slow-disk-follower": _demo("slow-disk-follower", again=40, spacing=2.0, stage={"version": "3.5.16"}),
-    "slow-database": _demo("slow-database", again=40, spacing=2.0),
+    "slow-disk-follower": _demo("slow-disk-follower", again=60, spacing=2.0, stage={"version": "3.5.16"}),
+    "slow-database": _demo("slow-database", again=60, spacing=2.0),
     "slow-network": Scenario(
         f"between all members everything takes {LINK_SECONDS * 1e3:g} ms longer each way",
         mishaps.slow_links(LINK_SECONDS, all_of_them=True),
@@ -91,6 +103,14 @@ SCENARIOS = {
         stage=PROXIED,
     ),
     "cut-network": _demo("cut-network", well=30, again=70),
+    "cut-network-follower": _demo("cut-network-follower", well=30, again=70),
+    "flapping-network": Scenario(
+        "a follower loses the others and finds them again, over and over",
+        mishaps.flapping,
+        well=30,
+        again=70,
+        stage=PROXIED,
+    ),
     "hung-follower": _demo("hung", well=30, struck=55, again=40, stage={"version": "3.5.16"}),
     "killed-follower": _demo("killed", well=30, struck=55, again=40),
     "killed-leader": _demo("killed-leader", struck=25, again=40),
@@ -111,6 +131,17 @@ SCENARIOS = {
         struck=75,
         again=50,
         stage=_quota(SMALL) | {"version": "3.5.16"},
+    ),
+    "small-quota": Scenario(
+        "a follower was given a smaller quota than the others have, and the database outgrows it",
+        mishaps.small_quota(SMALL),
+        struck=60,
+        stage={"version": "3.5.16"},
+    ),
+    "corrupt": Scenario(
+        "a byte in a follower's database is another one",
+        mishaps.corrupt,
+        stage={"flags": (mishaps.CORRUPT_CHECK,), "version": "3.5.16"},  # a crash may cost 3.5.1 data by itself
     ),
     "growth": Scenario(
         "the database grows steadily",

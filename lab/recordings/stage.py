@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from lab import cluster, kubernetes, load
+from lab import cluster, faults, kubernetes, load
 from lab.cluster import Cluster
 from lab.recipes import ETCD
 
@@ -39,24 +39,36 @@ class Stage:
         block = {"endpoints": [self.api.url], "tls_ca_cert": str(self.api.ca), "extra_headers": token, "timeout": 4}
         return self.lab.instance(**FAST, apiserver=block)
 
+    def work(self) -> None:
+        """Let the usual clients come."""
+        self.clients.enter_context(load.running(self.lab))
+        if self.api:
+            self.clients.enter_context(_objects(self.api))
+
 
 @contextmanager
 def standing(
-    *, flags: tuple[str, ...] = (), proxied: bool = False, with_api: bool = False, version: str | None = None
+    *,
+    flags: tuple[str, ...] = (),
+    proxied: bool = False,
+    link_seconds: float = 0.0,
+    with_api: bool = False,
+    version: str | None = None,
 ) -> Iterator[Stage]:
     """A healthy cluster under its usual load, with an API server under its own, until the block ends.
 
-    `version` is one of `lab.recipes.ETCD`, in place of the lab's own.
+    `link_seconds` is how far the members of a proxied cluster are apart, each way. `version` is one of
+    `lab.recipes.ETCD`, in place of the lab's own.
     """
     binary = ETCD[version].program("etcd") if version else None
     with ExitStack() as stack:
         lab = stack.enter_context(cluster.running(flags=flags, proxied=proxied, binary=binary))
+        if link_seconds:
+            stack.enter_context(faults.slow_links(lab, link_seconds))
         api = stack.enter_context(kubernetes.api_server(lab)) if with_api else None
         stage = Stage(lab, api)
         stack.callback(stage.clients.close)
-        stage.clients.enter_context(load.running(lab))
-        if api:
-            stage.clients.enter_context(_objects(api))
+        stage.work()
         yield stage
 
 
