@@ -19,6 +19,9 @@ from lab.oracle.victoria import Victoria
 SMALLEST = 1e-6
 """Values below are as good as this one: what is left of a difference of equals is no disagreement."""
 
+SMALLEST_CHANGE = 1e-3
+"""The same for a change, in percent: it is such a difference by itself, where nothing has changed."""
+
 UNFILLED = Modifier("fill", (Word("null"),))
 
 Place = tuple[frozenset[tuple[str, str]], int]
@@ -77,7 +80,7 @@ def _monitor(victoria: Victoria, store: Store, alert: MetricAlert) -> Comparison
     theirs = _told(victoria, alert, Translator(counts(store)), moments)
     # A monitor has no group for series that lack one of its keys.
     grouped = {place: value for place, value in theirs.items() if all(name != NOTHING for _, name in place[0])}
-    return compared(ours, grouped)
+    return compared(ours, grouped, SMALLEST_CHANGE if alert.change else SMALLEST)
 
 
 def _told(victoria: Victoria, alert: MetricAlert, translator: Translator, moments: range) -> Values:
@@ -123,20 +126,20 @@ def counts(store: Store) -> frozenset[str]:
     )
 
 
-def compared(ours: Values, theirs: Values) -> Comparison:
-    """Two sets of values, compared one by one."""
+def compared(ours: Values, theirs: Values, smallest: float = SMALLEST) -> Comparison:
+    """Two sets of values, compared one by one; see `SMALLEST`."""
     both = ours.keys() & theirs.keys()
     lone = [_said("ours", place, ours[place]) for place in ours.keys() - both]
     lone += [_said("VictoriaMetrics", place, theirs[place]) for place in theirs.keys() - both]
-    worst = max((difference(ours[place], theirs[place]) for place in both), default=0.0)
+    worst = max((difference(ours[place], theirs[place], smallest) for place in both), default=0.0)
     return Comparison(len(both), worst, tuple(sorted(lone)))
 
 
-def difference(one: float, other: float) -> float:
+def difference(one: float, other: float, smallest: float = SMALLEST) -> float:
     """The difference of two values as a part of the larger one."""
     if not math.isfinite(one) or not math.isfinite(other):
         return 0.0 if one == other else math.inf
-    return abs(one - other) / max(abs(one), abs(other), SMALLEST)
+    return abs(one - other) / max(abs(one), abs(other), smallest)
 
 
 def _asked(victoria: Victoria, text: str, by: frozenset[str], moments: range) -> Values:
