@@ -13,7 +13,7 @@ from lab.process import LabError
 MOUNTS = Path("/proc/self/mounts")
 PERIOD_MICROSECONDS = 100_000
 """The kernel's own default: a group that has used its quota waits for the rest of this."""
-REMOVE_SECONDS = 5.0
+REMOVE_SECONDS = 30.0
 
 
 class Hierarchy(NamedTuple):

@@ -20,7 +20,9 @@ from lab.links import Link
 from lab.pki import KeyPair, Pki
 from lab.process import LabError, Process, free_ports, output, program
 
-START_SECONDS = 30.0
+START_SECONDS = 60.0
+ETCDCTL_SECONDS = 60
+"""etcd's own client gives up after 5 s, which a busy machine may need to defragment a database."""
 
 
 class Addresses(NamedTuple):
@@ -127,6 +129,8 @@ class Cluster:
             "cert": self.client.cert,
             "key": self.client.key,
             "write-out": "json",
+            "dial-timeout": f"{ETCDCTL_SECONDS}s",
+            "command-timeout": f"{ETCDCTL_SECONDS}s",
         }
         command = [etcdctl(self.template.binary), *(f"--{option}={value}" for option, value in options.items())]
         # Its options may stand in the environment, too, and it takes none twice.

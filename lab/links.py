@@ -6,11 +6,11 @@ import select
 import socket
 import struct
 import threading
-import time
 from collections import deque
 from collections.abc import Collection
 from contextlib import suppress
 from socketserver import BaseRequestHandler, ThreadingTCPServer
+from time import monotonic, sleep  # by name: while a recording is replayed, `time.monotonic` is that of the recording
 
 from lab import sockets
 
@@ -111,7 +111,7 @@ class Link:
     def _dialler(self, near: socket.socket, pids: Collection[int]) -> int | None:
         """Which of these processes has the other end of a connection."""
         with suppress(OSError):  # it may have ended by itself
-            return sockets.dialler(HOST, self._port, near.getpeername()[1], pids)
+            return sockets.dialler(HOST, self._port, near.getpeername()[1], tuple(pids))  # others may add to them
         return None
 
 
@@ -125,6 +125,7 @@ def _reset(near: socket.socket) -> None:
 
 class _Server(ThreadingTCPServer):
     daemon_threads = True
+    request_queue_size = 128  # with the usual 5, who dials while this process is busy waits for a second
     allow_reuse_address = True
 
 
@@ -155,14 +156,14 @@ class _Connection:
         arriving.register(source, select.POLLIN)
         ended = False
         while True:
-            wait = max(0.0, held[0][0] - time.monotonic()) if held else None
+            wait = max(0.0, held[0][0] - monotonic()) if held else None
             if ended or len(held) >= MOST_CHUNKS_HELD:
-                time.sleep(wait or 0.0)
+                sleep(wait or 0.0)
             elif arriving.poll(None if wait is None else wait * 1e3):
                 data = source.recv(CHUNK_BYTES)
-                held.append((time.monotonic() + self.delay, data))
+                held.append((monotonic() + self.delay, data))
                 ended = not data
-            while held and held[0][0] <= time.monotonic():
+            while held and held[0][0] <= monotonic():
                 data = held.popleft()[1]
                 if not data:
                     return

@@ -19,19 +19,26 @@ VALUE = base64.b64encode(b"x" * 512).decode()
 
 @contextmanager
 def running(cluster: Cluster, members: Sequence[Member] = ()) -> Iterator[None]:
-    """Load these members until the block ends, or all: about 30 writes and 30 reads a second each, one watch."""
+    """Load these members until the block ends, or all: about 30 writes and 30 reads a second each, one watch.
+
+    When it has ended, no write or read is on its way any more; a watch goes when there is news for it.
+    """
     stop = threading.Event()
-    threads = [
-        threading.Thread(target=work, args=(cluster, member, stop), daemon=True, name=f"{work.__name__} {member.name}")
-        for member in members or cluster.members
+    writers, watchers = (
+        [
+            threading.Thread(target=work, args=(cluster, one, stop), daemon=True, name=f"{work.__name__} {one.name}")
+            for one in members or cluster.members
+        ]
         for work in (_read_and_write, _watch)
-    ]
-    for thread in threads:
+    )
+    for thread in (*writers, *watchers):
         thread.start()
     try:
         yield
     finally:
         stop.set()
+        for thread in writers:
+            thread.join()
 
 
 def _read_and_write(cluster: Cluster, member: Member, stop: threading.Event) -> None:
@@ -60,7 +67,7 @@ def _watch(cluster: Cluster, member: Member, stop: threading.Event) -> None:
                     for _ in events.iter_content(65536):
                         if stop.is_set():
                             return
-            except requests.RequestException:
+            except OSError:  # of requests, or for want of certificates, which go with the cluster
                 continue
 
 

@@ -15,7 +15,7 @@ from lab.process import LabError, Process
 from lab.recipes import Recipe
 
 SYNCS = "fsync,fdatasync"
-ATTACH_SECONDS = 10.0
+ATTACH_SECONDS = 30.0
 INSTALL = "apt-get install strace"
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from datadog_checks.base.stubs import aggregator as aggregator_stub
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from etcd_latency import EtcdLatencyCheck
 from lab import cluster, faults, load
@@ -18,7 +18,7 @@ from lab.cluster import Cluster
 from tests.servers import Handler, serving
 
 # The same examples in every run, at any speed: whoever hunts for others takes another profile.
-settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("repeatable", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("repeatable")
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -63,9 +63,12 @@ def serve() -> Iterator[Serve]:
         yield lambda handler: stack.enter_context(serving(handler))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def real_cluster() -> Iterator[Cluster]:
-    """A healthy three-member cluster over mutual TLS, under load. Tests must leave it as it is."""
+    """A healthy three-member cluster over mutual TLS, under load. Tests must leave it as it is.
+
+    It goes with its module, so that its load is no other's.
+    """
     with cluster.running() as running, load.running(running):
         yield running
 

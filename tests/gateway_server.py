@@ -85,6 +85,7 @@ def scripted(script: Script, pair: KeyPair | None = None) -> Iterator[Fake]:
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+        request_queue_size = 128  # as in tests.servers
 
         def handle_error(self, *_: object) -> None:
             """Keep quiet about clients that go away after the handshake."""

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 Handler = Callable[[BaseHTTPRequestHandler], None]
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Server(ThreadingHTTPServer):
+    """Keeps quiet about clients that have left: it would be heard in another test."""
+
+    daemon_threads = True
+    request_queue_size = 128
+    """With the usual 5 the kernel lets who comes next wait for a second, while this process is busy."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 @contextmanager
@@ -25,8 +39,7 @@ def serving(handler: Handler) -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             """Keep quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), Answer)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
     try:

@@ -48,7 +48,7 @@ def test_a_bad_member_costs_its_own_data_only(serve: Serve, make_check: MakeChec
     )
     started = time.monotonic()
     check.check({})
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15  # and not the 20 seconds for which one hangs
 
     about = {
         tag.removeprefix("etcd_member:"): name == "etcd_latency.diagnosis.severity"

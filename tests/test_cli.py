@@ -31,7 +31,7 @@ def write(tmp_path: Path) -> Write:
 
 
 def instance(*members: Any, **options: Any) -> dict[str, Any]:
-    return {"cluster": "prod", "members": list(members), "skip_proxy": True, "timeout": 2, "probes": False} | options
+    return {"cluster": "prod", "members": list(members), "skip_proxy": True, "timeout": 10, "probes": False} | options
 
 
 def test_json_is_one_object_a_run_on_one_line(serve: Serve, write: Write, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,7 +61,7 @@ def diagnose(pauses: list[float], monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 def write(folder: Path, *urls: str, **options: Any) -> Path:
     """A configuration file with a cluster of one member at each URL."""
     path = folder / "conf.yaml"
-    shared = {"skip_proxy": True, "timeout": 2, "probes": False} | options
+    shared = {"skip_proxy": True, "timeout": 10, "probes": False} | options
     instances = [
         {"cluster": f"c{number}", "members": [{"url": url, "name": "m1"}], **shared} for number, url in enumerate(urls)
     ]

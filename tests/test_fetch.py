@@ -111,8 +111,8 @@ def test_a_drip_does_not_hold_its_thread(serve: Serve) -> None:
     """A page whose every byte comes in time, and whose whole does not, is given up at the time-out."""
     started = time.monotonic()
     with pytest.raises(TimedOut):
-        client(serve(drip(b"etcd_x 1\n" * 10, 0.05)), timeout=0.3).page()
-    assert time.monotonic() - started < 3
+        client(serve(drip(b"etcd_x 1\n" * 50, 0.05)), timeout=0.3).page()
+    assert time.monotonic() - started < 15  # and not the 22 seconds of the whole
 
 
 def test_a_page_may_not_fill_the_memory(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,9 +176,7 @@ def test_the_questions_of_a_lane_share_its_time(serve: Serve) -> None:
         time.sleep(20)
 
     one = client(serve(hung), timeout=1)
-    started = time.monotonic()
     answers = run(Fetcher(), lane(one, PAGE, LIVEZ, HEALTH))
-    assert time.monotonic() - started < 2.5
     assert paths == ["/metrics"]
     assert {str(answers.error(one.target, probe)) for probe in (PAGE, LIVEZ, HEALTH)} == {
         str(answers.error(one.target, PAGE))
@@ -478,7 +476,7 @@ def test_who_hangs_in_its_turn_does_not_hold_up_the_others(serve: Serve) -> None
     await_true(turns._lock.locked)
     started = time.monotonic()
     assert second.page().body == b"etcd_y 2\n"
-    assert TURN_SECONDS <= time.monotonic() - started < TURN_SECONDS + 1
+    assert TURN_SECONDS <= time.monotonic() - started < 15  # and not the 20 seconds for which the first hangs
     assert got == []
     assert turns._lock.locked()  # it is still the turn of the first
     go_on.set()
@@ -526,8 +524,8 @@ def test_lanes_that_hang_leave_room_for_a_healthy_one(serve: Serve) -> None:
     answers = fetch.begin()
     started = time.monotonic()
     fetch.start({each: each.probes for each in (*hung, healthy)})
-    assert 13 * ROOM_SECONDS <= time.monotonic() - started < 4  # and not the ten seconds of one that hangs
-    fetch.wait({healthy: healthy.probes}, started + 8)
+    assert 13 * ROOM_SECONDS <= time.monotonic() - started < 8  # and not the ten seconds of one that hangs
+    fetch.wait({healthy: healthy.probes}, started + 10)
     assert answers.value(healthy.server.target, PAGE) == Page(b"etcd_x 1\n", "text/plain; version=0.0.4; charset=utf-8")
     assert [answers.of(each.server.target, PAGE) for each in hung] == [None] * 20
 
@@ -536,17 +534,18 @@ def test_what_hangs_of_an_earlier_run_takes_no_room(serve: Serve, monkeypatch: p
     """Only who was asked in this run is waited for."""
     fetch, hung = Fetcher(), [lane(client(serve(silence(20)), timeout=5)) for _ in range(MOST_AT_ONCE)]
     run(fetch, *hung, seconds=0.05)
-    monkeypatch.setattr("etcd_latency.fetch.ROOM_SECONDS", 3)
+    monkeypatch.setattr("etcd_latency.fetch.ROOM_SECONDS", 20)
     others = [lane(client(serve(silence(20)), timeout=5)) for _ in range(MOST_AT_ONCE)]
     fetch.begin()
     started = time.monotonic()
     fetch.start({each: each.probes for each in (*hung, *others)})
-    assert time.monotonic() - started < 2.5
+    assert time.monotonic() - started < 15
 
 
 def test_few_are_asked_at_once_when_all_are_quick(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many as there is room for, and the next one only when one of them is done."""
+    """As many as there is room for, who wait for each other here, and the next one only when one of them is done."""
     monkeypatch.setattr("etcd_latency.fetch.ROOM_SECONDS", 20)
+    together = threading.Barrier(MOST_AT_ONCE, timeout=20)
     lock, now, most = threading.Lock(), 0, []
 
     def answer(request: Any) -> None:
@@ -554,17 +553,17 @@ def test_few_are_asked_at_once_when_all_are_quick(serve: Serve, monkeypatch: pyt
         with lock:
             now += 1
             most.append(now)
-        time.sleep(0.05)
+        together.wait()
         with lock:
             now -= 1
         page(b"etcd_x 1\n")(request)
 
     url = serve(answer)
-    targets = [client(f"{url}/{n}") for n in range(30)]
+    targets = [client(f"{url}/{n}", timeout=20) for n in range(4 * MOST_AT_ONCE)]
     answers = run(Fetcher(), *map(lane, targets), seconds=20)
-    assert [type(answers.of(one.target, PAGE)) for one in targets] == [Page] * 30
-    assert len(most) == 30
-    assert MOST_AT_ONCE / 2 < max(most) <= MOST_AT_ONCE
+    assert [type(answers.of(one.target, PAGE)) for one in targets] == [Page] * len(targets)
+    assert len(most) == len(targets)
+    assert max(most) == MOST_AT_ONCE
 
 
 def test_proxies_are_looked_up_once_for_each_origin(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,13 +28,14 @@ from lab import cluster as lab_cluster
 from lab.cluster import Cluster
 from lab.pki import KeyPair, Pki
 from tests.test_check import told
+from tests.test_real_probes import undisturbed
 
 # What etcd has only after half a minute (the round trip), or only when it happened.
 LATE = {"network.peer.round_trip_time.duration"}
 
 
 def check_of(cluster: Cluster, **options: Any) -> EtcdLatencyCheck:
-    check = EtcdLatencyCheck("etcd_latency", {}, [cluster.instance(timeout=3) | options])
+    check = EtcdLatencyCheck("etcd_latency", {}, [cluster.instance(timeout=10) | options])
     check.run_check_initializations()
     return check
 
@@ -73,7 +74,9 @@ def test_every_member_is_measured_with_the_values_of_its_page(
         ]:
             (stub,) = [s for s in aggregator.metrics(f"etcd_latency.{name}") if set(own) == set(s.tags)]
             key = (raw, frozenset[tuple[str, str]]())
-            assert before[number][key] <= stub.value <= after[number][key], name
+            # Who leads may change meanwhile.
+            ends = sorted((before[number][key], after[number][key]))
+            assert ends[0] <= stub.value <= ends[1], name
         exposed = {sample for sample, _ in before[number]}
         missing = {
             family.name
@@ -88,8 +91,19 @@ def test_every_member_is_measured_with_the_values_of_its_page(
         assert missing - LATE == set()
 
 
+def puts_at(cluster: Cluster, number: int) -> float:
+    """How many puts a member has done, as its page says."""
+    wanted = {("grpc_method", "Put"), ("grpc_code", "OK")}
+    page = page_of(cluster, number).items()
+    return sum(value for (name, labels), value in page if name == "grpc_server_handled_total" and wanted <= labels)
+
+
 def test_grpc_methods_are_tags(real_cluster: Cluster, aggregator: AggregatorStub) -> None:
     """The load's puts and ranges are seen by method on every member."""
+    deadline = time.monotonic() + 60
+    while not all(puts_at(real_cluster, number) for number in range(3)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     check_of(real_cluster).check({})
     for member in real_cluster.members:
         puts = [
@@ -111,8 +125,7 @@ def test_filtered_pages_have_the_same_metrics(real_cluster: Cluster, aggregator:
         {},
     ]
     for options in asking:
-        aggregator.reset()
-        check_of(real_cluster, go_metrics=True, **options).check({})
+        undisturbed(real_cluster, aggregator, members=real_cluster.instance()["members"], go_metrics=True, **options)
         assert {status for status, _ in told(aggregator).values()} == {AgentCheck.OK}
         own = {member.name: f"etcd_member:{member.name}" for member in real_cluster.members}
         found.append(
@@ -270,8 +283,10 @@ def test_a_renewed_certificate_is_noticed(real_cluster: Cluster, tmp_path: Path,
     assert {status for status, _ in told(aggregator).values()} == {AgentCheck.OK}
 
 
-def test_one_killed_one_hung(aggregator: AggregatorStub) -> None:
-    """The third member is complete, the time-out plus a second is all that it costs, and both are told apart."""
+def test_one_killed_one_hung(aggregator: AggregatorStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The third member is complete, one time-out is all that it costs, and both are told apart."""
+    # A question whose time is over must have ended before the next run asks it again.
+    monkeypatch.setattr("etcd_latency.survey.GRACE_SECONDS", 10)
     with lab_cluster.running() as cluster:
         check = check_of(cluster, timeout=2)
         started = time.monotonic()
@@ -284,7 +299,7 @@ def test_one_killed_one_hung(aggregator: AggregatorStub) -> None:
             aggregator.reset()
             started = time.monotonic()
             check.check({})
-            assert time.monotonic() - started < usual + 3
+            assert time.monotonic() - started < usual + 6  # four lanes wait for the one that is hung, side by side
             assert len(aggregator.metrics("etcd_latency.grpc.server.handled.count")) == whole
             assert {name: status for name, (status, _) in told(aggregator).items()} == {
                 "etcd-1": AgentCheck.OK,

@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import lzma
+import math
 import re
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 import pytest
 
+from etcd_latency.client import Client
+from etcd_latency.derive import intervals
+from etcd_latency.errors import TimedOut
+from etcd_latency.model import Page
 from etcd_latency.standalone import Run
 from lab import cluster, faults, load
-from lab.recordings import record
+from lab.recordings import record, stage
 from lab.recordings.excerpt import excerpt
 from lab.recordings.record import certificates_of, taken
 from lab.recordings.recording import FOLDER, SUFFIX, Answer, Recording, read
-from lab.recordings.replay import playing
+from lab.recordings.replay import Player, playing
 from lab.recordings.scenarios import SCENARIOS, Scenario
 from tests.conftest import recorded
 
 RUNS = 3
 SPACING = 0.5
-"""Seconds between runs, when played as well: stretched, they would outlast the minute in which round trips are low."""
-EVERYTHING = {"timeout": 5, "alarm_list_interval": 0.01, "member_list_interval": 0.01}
+"""Seconds between runs, when played as well."""
+EVERYTHING = {"timeout": 30, "alarm_list_interval": 0.01, "member_list_interval": 0.01}
 """Options of the check with which each run asks all questions, as each run does that is played."""
 NEEDED = (
     "alarm.active",
@@ -67,6 +74,13 @@ class Both(NamedTuple):
     """Of the cluster."""
     live: list[Run]
     played: list[Run]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_round_trips() -> Iterator[None]:
+    """Whether they count yet is told by the clock, which a replay has not to the second."""
+    with patch.object(intervals, "WARM_UP_SECONDS", math.inf):
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +153,38 @@ def test_nothing_is_kept_in_part(both: Both) -> None:
         names = {name for name, _ in kept}
         left_out = {series: value for series, value in _samples(live).items() if series not in kept}
         assert {name: value for (name, _), value in left_out.items() if name in names and value} == {}
+
+
+def test_a_slow_machine_plays_the_same(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Though a run takes longer than the pace of the recording, and than the check's patience."""
+    recording, quickly = read(both.path), Player.page
+
+    def slowly(player: Player) -> Page:
+        time.sleep(0.0 if player._tape.run else 3 * SPACING)
+        return quickly(player)
+
+    monkeypatch.setattr(Player, "page", slowly)
+    monkeypatch.setattr(recording, "instance", {**recording.instance, "timeout": 0.1})
+    with playing(recording) as runs:
+        played = [run for _, run in runs]
+    for slow, quick in zip(played, both.played, strict=True):
+        assert _samples(slow) == pytest.approx(_samples(quick))
+        assert slow.service_checks == quick.service_checks
+
+
+def test_a_late_error_belongs_to_its_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a time-out may be told after its time; the recording has it where it was."""
+
+    def late(_: Client) -> Page:
+        time.sleep(1.0)
+        raise TimedOut("late")
+
+    monkeypatch.setattr(Client, "page", late)
+    url = "http://127.0.0.1:1"
+    instance = {"cluster": "lab", "members": [url], "timeout": 0.1, "skip_proxy": True, "probes": False}
+    recording = Recording("late", "a test", (), 0.0, 1.0, {}, {})
+    taken(recording, instance)()
+    assert recording.answers == {f"member {url} page": {0: Answer("late", error="TimedOut")}}
 
 
 @pytest.mark.parametrize("name", NEEDED)
@@ -217,6 +263,7 @@ def test_kept(path: Path) -> None:
 
 def test_story(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The command tells a story in three parts, and keeps it in a file of its name."""
+    monkeypatch.setitem(stage.FAST, "timeout", 5)
     story = Scenario(
         "one of them hangs",
         lambda stage: faults.hung(stage.lab, stage.lab.members[0]),

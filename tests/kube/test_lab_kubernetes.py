@@ -12,7 +12,7 @@ import requests
 from lab.cluster import Cluster, wait_until_healthy
 from lab.kubernetes import Server
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 ANYTHING = {"openAPIV3Schema": {"type": "object", "x-kubernetes-preserve-unknown-fields": True}}
 ETCD_FAILED = "internal server error: error getting data from etcd: "
 
@@ -114,7 +114,7 @@ def test_the_api_server_says_that_etcd_hangs(api: Server, lab: Cluster, path: st
     with hung(lab):
         started = time.monotonic()
         answer = api.get(path, "monitor")
-        assert 1.5 < time.monotonic() - started < 5
+        assert 1.5 < time.monotonic() - started < 20
         assert (answer.status_code, answer.text) == (500, f"{ETCD_FAILED}context deadline exceeded\n")
     assert seconds_until(lambda: api.get(path, "monitor").ok) < PATIENCE_SECONDS
     assert api.get(path, "monitor").text == "ok"
@@ -140,5 +140,5 @@ def test_pages_are_served_while_etcd_hangs(api: Server, lab: Cluster) -> None:
     with hung(lab):
         started = time.monotonic()
         assert api.get("/metrics", "monitor").ok
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 20
     seconds_until(lambda: api.get("/livez/etcd", "monitor").ok)

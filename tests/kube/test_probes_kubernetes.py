@@ -37,7 +37,7 @@ def bearer(path: Path) -> dict[str, Any]:
 
 
 def check_of(lab: Cluster, api: Server, **block: Any) -> EtcdLatencyCheck:
-    instance = lab.instance(timeout=3, apiserver={"endpoints": [api.url], "tls_ca_cert": str(api.ca)} | block)
+    instance = lab.instance(timeout=10, apiserver={"endpoints": [api.url], "tls_ca_cert": str(api.ca)} | block)
     check = EtcdLatencyCheck("etcd_latency", {}, [instance])
     check.run_check_initializations()
     return check
@@ -65,11 +65,12 @@ def test_etcd_is_well_as_the_api_server_sees_it(
     lab: Cluster, api: Server, token: Path, aggregator: AggregatorStub
 ) -> None:
     """With the token of a system:monitoring user both are ok, timed, and 200; the members are there, too."""
+    started = time.monotonic()
     check_of(lab, api, **bearer(token)).check({})
     assert told(aggregator) == [(OK, "")] * 2
     for name in CHECKS:
         assert values(aggregator, f"{name}.status_code") == [200]
-        assert 0 < values(aggregator, f"{name}.duration")[0] < 2
+        assert 0 < values(aggregator, f"{name}.duration")[0] < time.monotonic() - started
     assert {stub.status for stub in aggregator.service_checks("etcd_latency.can_connect")} == {OK}
     assert len(aggregator.service_checks("etcd_latency.can_connect")) == 4
     (days,) = [
@@ -84,7 +85,7 @@ def test_how_long_etcd_takes_as_the_api_server_sees_it(
     lab: Cluster, api: Server, token: Path, aggregator: AggregatorStub
 ) -> None:
     """One series for each operation, between the sums of the page before and of the page after."""
-    check = check_of(lab, api, **bearer(token))
+    check, started = check_of(lab, api, **bearer(token)), time.monotonic()
     before = counted(api.get("/metrics", "monitor").text, "etcd_request_duration_seconds_count")
     check.check({})
     after = counted(api.get("/metrics", "monitor").text, "etcd_request_duration_seconds_count")
@@ -100,7 +101,7 @@ def test_how_long_etcd_takes_as_the_api_server_sees_it(
         series = [(stub.type, tuple(sorted(stub.tags))) for stub in aggregator.metrics(name)]
         assert len(series) == len(set(series)), name
     assert len(values(aggregator, "apiserver.storage.size")) == 3
-    assert 0 <= values(aggregator, "apiserver.page.age")[0] < 5
+    assert 0 <= values(aggregator, "apiserver.page.age")[0] < time.monotonic() - started
 
 
 def test_resources_are_told_apart_on_request(
@@ -159,7 +160,7 @@ def test_etcd_is_away(lab: Cluster, api: Server, token: Path, aggregator: Aggreg
             assert status == CRITICAL
             assert message.endswith("internal server error: error getting data from etcd: context deadline exceeded")
         assert values(aggregator, "apiserver.livez.status_code") == [500]
-        assert 1.5 < values(aggregator, "apiserver.livez.duration")[0] < 5
+        assert 1.5 < values(aggregator, "apiserver.livez.duration")[0] < 9
     seconds_until(lambda: api.get("/readyz/etcd", "monitor").ok)
     aggregator.reset()
     check.check({})

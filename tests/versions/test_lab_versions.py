@@ -19,12 +19,12 @@ KEY = "YQ=="
 def post(lab: Cluster, member: Member, path: str, token: str = "", **body: Any) -> requests.Response:
     headers = {"Authorization": token} if token else {}
     with lab.session() as session:
-        return session.post(f"{member.client_url}/v3/{path}", json=body, headers=headers, timeout=20)
+        return session.post(f"{member.client_url}/v3/{path}", json=body, headers=headers, timeout=30)
 
 
 def get(lab: Cluster, url: str) -> requests.Response:
     with lab.session() as session:
-        return session.get(url, timeout=20)
+        return session.get(url, timeout=30)
 
 
 def health(lab: Cluster) -> list[int]:
@@ -73,7 +73,7 @@ def test_a_read_without_a_leader_times_out(lab: Cluster) -> None:
         assert post(lab, lab.members[0], "kv/range", key=KEY, serializable=True).status_code == 200
         started = time.monotonic()
         answer = post(lab, lab.members[0], "kv/range", key=KEY)
-        assert 5 < time.monotonic() - started < 10
+        assert 5 < time.monotonic() - started < 20
     assert answer.status_code == 503
     assert answer.json()["message"] == "etcdserver: request timed out"
 
