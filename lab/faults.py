@@ -27,6 +27,9 @@ from lab.process import LabError
 PATIENCE_SECONDS = 60.0
 FILLER_KEYS = "/filler/"
 FILLER = base64.b64encode(b"x" * 20_000).decode()
+PASSING = ("unhealthy cluster", "leader transfer took too long", "no leader")
+"""What etcd refuses with until all members have been connected for some seconds, or while they are busy; nothing of it
+was done then."""
 SMALL_QUOTA = "--quota-backend-bytes=16777216"
 """The flag of a cluster that `fill` fills in seconds."""
 FEW_DESCRIPTORS = 300
@@ -258,7 +261,7 @@ def learner(lab: Cluster) -> Iterator[Cluster]:
     """Add a member that learns but has no vote yet; gives the cluster with it as the last of its members."""
     name = _unused_name(lab)
     (urls,) = addresses(1, proxied=lab.members[0].link is not None)
-    _patiently(lab, "member", "add", name, "--learner", f"--peer-urls={urls.peer}")
+    patiently(lab, "member", "add", name, "--learner", f"--peer-urls={urls.peer}")
     peers = {member.name: member.urls for member in lab.members} | {name: urls}
     added = lab.template.member(name, peers, state="existing")
     grown = replace(lab, members=(*lab.members, added))
@@ -270,7 +273,7 @@ def learner(lab: Cluster) -> Iterator[Cluster]:
             wait_until_healthy(grown)  # then every member lists it so
             yield grown
     finally:
-        _patiently(lab, "member", "remove", member_id(lab, added))
+        patiently(lab, "member", "remove", member_id(lab, added))
         wait_until_healthy(lab)  # then no member lists it
 
 
@@ -283,7 +286,7 @@ def _unused_name(lab: Cluster) -> str:
 def remove(lab: Cluster, member: Member) -> Cluster:
     """Take a member out of its cluster for good, upon which it ends; gives the cluster that is left."""
     left = replace(lab, members=tuple(other for other in lab.members if other is not member))
-    _patiently(left, "member", "remove", member_id(left, member))
+    patiently(left, "member", "remove", member_id(left, member))
     _wait_until(f"{member.name} has ended", lambda: not member.process.running)
     wait_until_healthy(left)  # it may have been the leader
     return left
@@ -328,14 +331,14 @@ def _asks_for_users(lab: Cluster, member: Member) -> bool:
         return not session.post(f"{member.client_url}/v3/kv/range", json={"key": FILLER[:4]}, timeout=10).ok
 
 
-def _patiently(lab: Cluster, *arguments: str) -> None:
-    """Change the members; etcd refuses until all of them have been connected for some seconds."""
+def patiently(lab: Cluster, *arguments: str) -> None:
+    """Ask for a change of the members or of the leader, again while etcd refuses it for the moment."""
     give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             lab.etcdctl(*arguments)
         except LabError as error:
-            if "unhealthy cluster" not in str(error) or time.monotonic() > give_up:
+            if not any(words in str(error) for words in PASSING) or time.monotonic() > give_up:
                 raise
             time.sleep(0.5)
         else:

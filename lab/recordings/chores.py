@@ -64,10 +64,9 @@ def _restart(stage: Stage) -> None:
 
 def _hand_on(stage: Stage) -> None:
     """Give the leader's office to another member, as before work on its host."""
-    leads, heir = faults.leader(stage.lab), next(iter(stage.lab.members))
-    if heir is leads:
-        heir = stage.lab.members[-1]
-    stage.lab.etcdctl("move-leader", faults.member_id(stage.lab, heir), members=[leads])
+    leads = faults.leader(stage.lab)
+    heir = next(member for member in stage.lab.members if member is not leads)
+    faults.patiently(stage.lab, "move-leader", faults.member_id(stage.lab, heir))
 
 
 def _grow(stage: Stage) -> None:
