@@ -55,7 +55,7 @@ def no_leader(lab: Cluster) -> Iterator[None]:
     with _restoring(lab):
         for member in lab.members:
             _link(member).cut()
-        _wait_until("no member has a leader", lambda: not any(has_leader(lab, member) for member in lab.members))
+        wait_until("no member has a leader", lambda: not any(has_leader(lab, member) for member in lab.members))
         yield
 
 
@@ -67,7 +67,7 @@ def isolated(lab: Cluster, member: Member) -> Iterator[None]:
         _link(member).cut()
         for other in others:
             _link(other).cut(member.process.pid)
-        _wait_until(
+        wait_until(
             f"{member.name} alone has no leader",
             lambda: not has_leader(lab, member) and all(has_leader(lab, other) for other in others),
         )
@@ -115,7 +115,7 @@ def killed(lab: Cluster, member: Member) -> Iterator[None]:
 def started(lab: Cluster, member: Member) -> None:
     """Start a member that has ended, and return when it follows a leader; nobody need be healthy."""
     member.start(lab.folder)
-    _wait_until(f"{member.name} follows the leader", lambda: _follows(lab, member))
+    wait_until(f"{member.name} follows the leader", lambda: _follows(lab, member))
 
 
 @contextmanager
@@ -147,7 +147,7 @@ def few_descriptors(member: Member) -> Iterator[None]:
                     stack.enter_context(socket.create_connection((HOST, port_of(member.client_url)), timeout=5))
             return counts[-1] >= wanted - 2
 
-        _wait_until(f"{member.name} has {DESCRIPTORS_USED:.0%} of its descriptors in use", are_used)
+        wait_until(f"{member.name} has {DESCRIPTORS_USED:.0%} of its descriptors in use", are_used)
         yield
 
 
@@ -201,7 +201,7 @@ def leader(lab: Cluster) -> Member:
         found[:] = [member for member in lab.members if "\netcd_server_is_leader 1\n" in _page(lab, member)]
         return bool(found)
 
-    _wait_until("a member leads", leads)
+    wait_until("a member leads", leads)
     return found[0]
 
 
@@ -245,8 +245,13 @@ def no_space(lab: Cluster) -> Iterator[None]:
 def empty(lab: Cluster) -> None:
     """Delete what filled the database, and forget that it was there; the file stays as large as it is."""
     lab.etcdctl("del", "--prefix", FILLER_KEYS)
+    compact(lab, "--physical")
+
+
+def compact(lab: Cluster, *options: str) -> None:
+    """Forget all values but the newest."""
     (status,) = lab.etcdctl("endpoint", "status", members=lab.members[:1])
-    lab.etcdctl("compact", str(status["Status"]["header"]["revision"]), "--physical")
+    lab.etcdctl("compact", str(status["Status"]["header"]["revision"]), *options)
 
 
 def defragment(lab: Cluster) -> None:
@@ -267,9 +272,9 @@ def learner(lab: Cluster) -> Iterator[Cluster]:
     grown = replace(lab, members=(*lab.members, added))
     try:
         with launched(added, lab.folder):
-            _wait_until(f"{name} follows the leader", lambda: _follows(lab, added))
+            wait_until(f"{name} follows the leader", lambda: _follows(lab, added))
             # It tells its name through the leader, which takes longer than to follow it.
-            _wait_until(f"{name} is listed with its name", lambda: name in _listed_names(lab))
+            wait_until(f"{name} is listed with its name", lambda: name in _listed_names(lab))
             wait_until_healthy(grown)  # then every member lists it so
             yield grown
     finally:
@@ -287,7 +292,7 @@ def remove(lab: Cluster, member: Member) -> Cluster:
     """Take a member out of its cluster for good, upon which it ends; gives the cluster that is left."""
     left = replace(lab, members=tuple(other for other in lab.members if other is not member))
     patiently(left, "member", "remove", member_id(left, member))
-    _wait_until(f"{member.name} has ended", lambda: not member.process.running)
+    wait_until(f"{member.name} has ended", lambda: not member.process.running)
     wait_until_healthy(left)  # it may have been the leader
     return left
 
@@ -317,7 +322,7 @@ def users(lab: Cluster) -> Iterator[Cluster]:
     try:
         # Each member enforces it once it has applied it.
         for member in lab.members:
-            _wait_until(f"{member.name} asks for users", partial(_asks_for_users, nameless, member))
+            wait_until(f"{member.name} asks for users", partial(_asks_for_users, nameless, member))
         yield nameless
     finally:
         nameless.etcdctl("auth", "disable", f"--user={':'.join(ROOT)}")
@@ -345,7 +350,7 @@ def patiently(lab: Cluster, *arguments: str) -> None:
             return
 
 
-def _wait_until(what: str, probe: Callable[[], bool]) -> None:
+def wait_until(what: str, probe: Callable[[], bool]) -> None:
     """Return when it is so; a member that is too busy to answer says nothing of it."""
     give_up = time.monotonic() + PATIENCE_SECONDS
     while not _is_so(probe):

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.assets.dashboards.board import Board, definition
-from lab.assets.dashboards.grid import COLUMNS, Box, Size, placed, widths
+from lab.assets.dashboards.grid import Box, Size, placed, widths
 from lab.assets.dashboards.limits import Limit, Limits
 from lab.assets.dashboards.widgets import Widget, note_height
 from lab.assets.monitors import Monitor, groups
+from lab.datadog.rules.layouts import COLUMNS
 from lab.process import LabError
 
 

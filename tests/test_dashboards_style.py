@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from lab.assets.dashboards.grid import COLUMNS
 from lab.datadog.query import parse_formula
 from lab.datadog.query.tree import Word
+from lab.datadog.rules.layouts import COLUMNS
 from tests.boards import BOARDS, GROUPS, WIDGETS, Json, of_kind, said
 
 TITLES = [one for one in WIDGETS if one.kind != "note"]

@@ -224,7 +224,7 @@ def test_a_member_that_is_too_busy_is_asked_again() -> None:
             raise answer
         return answer
 
-    faults._wait_until("it is so", probe)
+    faults.wait_until("it is so", probe)
     assert list(answers) == []
 
 

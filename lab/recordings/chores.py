@@ -42,8 +42,7 @@ def _back_up(stage: Stage) -> None:
 
 
 def _compact(stage: Stage) -> None:
-    (status,) = stage.lab.etcdctl("endpoint", "status", members=stage.lab.members[:1])
-    stage.lab.etcdctl("compact", str(status["Status"]["header"]["revision"]))
+    faults.compact(stage.lab)
 
 
 def _defragment(stage: Stage) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
@@ -136,7 +135,7 @@ def corrupt(stage: Stage) -> Iterator[None]:
     lab, member = stage.lab, follower(stage.lab)
     database = lab.folder / member.name / "member/snap/db"
     lab.etcdctl("put", "/intact", INTACT)
-    _wait_for(database, INTACT)
+    faults.wait_until("the value is in the file", lambda: INTACT.encode() in database.read_bytes())
     member.process.kill()
     _replace(database, INTACT, BROKEN)
     faults.started(lab, member)  # by then the alarm may have been raised
@@ -144,13 +143,6 @@ def corrupt(stage: Stage) -> Iterator[None]:
     with faults.killed(lab, member):
         _replace(database, BROKEN, INTACT)
         lab.etcdctl("alarm", "disarm", members=[other for other in lab.members if other is not member])
-
-
-def _wait_for(database: Path, value: str) -> None:
-    """Return when a value is in the file, into which etcd writes ten times a second."""
-    give_up = time.monotonic() + faults.PATIENCE_SECONDS
-    while value.encode() not in database.read_bytes() and time.monotonic() < give_up:
-        time.sleep(0.1)
 
 
 def _replace(database: Path, before: str, after: str) -> None:

@@ -6,7 +6,7 @@ aggregator, a function. That the suite notices each of them is what its tests ar
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -126,31 +126,35 @@ def _expressions(expression: Expression, names: Collection[str], *, several: boo
 
 def _mapped(expression: Expression, changed: Mapping[Metric, Metric]) -> Expression:
     """The same with other metrics."""
-    match expression:
-        case Metric():
-            return changed.get(expression, expression)
-        case Negative():
-            return replace(expression, operand=_mapped(expression.operand, changed))
-        case Arithmetic():
-            left, right = _mapped(expression.left, changed), _mapped(expression.right, changed)
-            return replace(expression, left=left, right=right)
-        case Call():
-            arguments = tuple(one if isinstance(one, Text) else _mapped(one, changed) for one in expression.arguments)
-            return replace(expression, arguments=arguments)
-    return expression
+    return _rebuilt(expression, lambda node: changed.get(node) if isinstance(node, Metric) else None)
 
 
 def _without(function: str, expression: Expression) -> Expression:
     """The same without what bounds it."""
+    return _rebuilt(
+        expression, lambda node: _bounded(node) if isinstance(node, Call) and node.function == function else None
+    )
+
+
+def _bounded(call: Call) -> Expression | None:
+    inner = call.arguments[0]
+    return None if isinstance(inner, Text) else inner
+
+
+def _rebuilt(expression: Expression, change: Callable[[Expression], Expression | None]) -> Expression:
+    """The same with some of its parts changed; None leaves a part as it is, and looks at the parts of it."""
+    changed = change(expression)
+    if changed is not None:
+        return changed
     match expression:
-        case Call(function=found, arguments=(bounded, *_)) if found == function and not isinstance(bounded, Text):
-            return bounded
-        case Call():
-            arguments = (one if isinstance(one, Text) else _without(function, one) for one in expression.arguments)
-            return replace(expression, arguments=tuple(arguments))
+        case Negative():
+            return replace(expression, operand=_rebuilt(expression.operand, change))
         case Arithmetic():
-            left, right = (_without(function, side) for side in (expression.left, expression.right))
+            left, right = (_rebuilt(side, change) for side in (expression.left, expression.right))
             return replace(expression, left=left, right=right)
+        case Call():
+            arguments = (one if isinstance(one, Text) else _rebuilt(one, change) for one in expression.arguments)
+            return replace(expression, arguments=tuple(arguments))
     return expression
 
 

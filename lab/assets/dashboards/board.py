@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from lab.assets.dashboards import metrics, widgets
-from lab.assets.dashboards.grid import COLUMNS, Box, Size, heights, placed
+from lab.assets.dashboards.grid import Box, Size, heights, placed
 from lab.assets.dashboards.limits import Json, Limits
 from lab.assets.dashboards.widgets import Widget
+from lab.datadog.rules.layouts import COLUMNS
 from lab.process import LabError
 
 TITLE_HEIGHT, BANNER_HEIGHT = 1, 3

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from lab.datadog.rules.layouts import COLUMNS
 from lab.process import LabError
-
-COLUMNS = 12
 
 
 @dataclass(frozen=True, slots=True)
